@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: MIT
+#
+# The build. `./waf --help` lists the commands; what they do beyond compiling stands in waf_tools/.
+
+import os
+import re
+import sys
+
+from waflib import Configure, Context
+
+top = "."
+out = "build"
+APPNAME = "funcptr"
+
+_TOP = Context.run_dir
+sys.path.insert(0, os.path.join(_TOP, "waf_tools"))
+
+import commands  # noqa: E402,F401  (its classes are the commands)
+
+Configure.autoconfig = True  # ./waf alone configures when needed
+
+
+def _release():
+    text = open(os.path.join(_TOP, "include/funcptr/version.h"), encoding="utf-8").read()
+    return ".".join(
+        re.search(r"FUNCPTR_VERSION_%s (\d+)" % part, text).group(1) for part in ("MAJOR", "MINOR", "PATCH")
+    )
+
+
+VERSION = _release()
+
+_WARNINGS = "-Wall -Wextra -Wpedantic -Wconversion -Wshadow".split()
+_SANITIZE = ["-fno-omit-frame-pointer", "-fno-sanitize-recover=all"]
+_VARIANTS = {  # name: flags for the compiler, and for the linker
+    "debug": (["-O0", "-g", "-D_GLIBCXX_ASSERTIONS"], []),
+    "release": (["-O2", "-g", "-DNDEBUG"], []),
+    "asan": (["-O1", "-g", "-fsanitize=address,undefined"] + _SANITIZE, ["-fsanitize=address,undefined"]),
+    "tsan": (["-O1", "-g", "-fsanitize=thread"] + _SANITIZE, ["-fsanitize=thread"]),
+    "fuzz": (["-O1", "-g", "-fsanitize=fuzzer-no-link,address,undefined"] + _SANITIZE,
+             ["-fsanitize=address,undefined"]),
+}
+_EVERYTHING = "SSL EV ZMQ CPPZMQ"
+
+
+def options(opt):
+    opt.load("compiler_cxx")
+    opt.load("build_version", tooldir="waf_tools")
+    commands.options(opt)
+
+
+def init(_ctx):
+    commands.choose_variant()
+
+
+def configure(cfg):
+    cfg.load("compiler_cxx gnu_dirs")
+    cfg.load("build_version", tooldir="waf_tools")
+    cfg.env.append_value("CXXFLAGS", ["-std=c++20"] + _WARNINGS)
+    if cfg.options.werror:
+        cfg.env.append_value("CXXFLAGS", "-Werror")
+    cfg.env.append_value("LINKFLAGS", ["-Wl,--as-needed", "-pthread"])
+    _find_libraries(cfg)
+    cfg.find_program("clang++", var="CLANGXX", mandatory=False)
+    common = cfg.env
+    for name, (compile_flags, link_flags) in _VARIANTS.items():
+        cfg.setenv(name, common)
+        cfg.env.append_value("CXXFLAGS", compile_flags)
+        cfg.env.append_value("LINKFLAGS", link_flags)
+        if name == "fuzz" and common.CLANGXX:
+            cfg.env.CXX = cfg.env.LINK_CXX = common.CLANGXX
+
+
+def _find_libraries(cfg):
+    def pkg(name, store, mandatory=True, package=None):
+        try:
+            cfg.check_cfg(package=name, args="--cflags --libs", uselib_store=store)
+        except cfg.errors.ConfigurationError:
+            if mandatory:
+                cfg.fatal("%s is missing: ./waf deps installs it" % (package or name))
+            cfg.msg("  without it", "what needs %s is left out" % (package or name), color="YELLOW")
+
+    pkg("openssl", "SSL")
+    pkg("libzmq", "ZMQ")
+    pkg("cppzmq", "CPPZMQ")
+    # Debian has no libev.pc.
+    cfg.check_cxx(lib="ev", header_name="ev++.h", uselib_store="EV",
+                  errmsg="missing: ./waf deps installs it")
+    cfg.check_cxx(header_name="nlohmann/json.hpp", mandatory=False)
+    pkg("libnghttp2", "NGHTTP2", mandatory=False)
+    pkg("gnutls", "GNUTLS", mandatory=False)
+    pkg("libcares", "CARES", mandatory=False)
+    pkg("libevent", "LIBEVENT", mandatory=False)
+    pkg("gtest_main", "GTEST", mandatory=False, package="GoogleTest")
+
+
+def build(bld):
+    commands.write_compile_commands(bld)
+    bld.load("build_version", tooldir="waf_tools")
+    bld(features="build_version", source="build_version.h.in", target="build_version.h",
+        release=VERSION, name="build_version")
+    _library(bld)
+    wanted = commands.PARTS.get(bld.cmd, ())
+    for part, add in (("examples", _examples), ("tests", _tests), ("bench", _bench), ("fuzz", _fuzz)):
+        if part in wanted:
+            add(bld)
+    commands.after_build(bld, VERSION)
+
+
+def _library(bld):
+    # One set of objects, position independent, for both libraries.
+    bld(features="cxx", source=bld.path.ant_glob("src/**/*.cc"), target="objects",
+        includes="include src", export_includes="include", use="build_version SSL EV",
+        cxxflags=["-fPIC", "-fvisibility=hidden"])
+    bld(features="cxx cxxstlib", target="funcptr", name="funcptr", use="objects SSL EV",
+        export_includes="include", install_path="${LIBDIR}")
+    if bld.cmd in ("build", "test", "install", "uninstall", "clean", "list"):
+        bld(features="cxx cxxshlib", target="funcptr", name="funcptr_shared", use="objects SSL EV",
+            vnum=VERSION, install_path="${LIBDIR}")
+    commands.install_files(bld, VERSION)
+
+
+def _program(bld, source, target, use="", **more):
+    bld.program(source=source, target=target, use="funcptr %s %s" % (_EVERYTHING, use),
+                includes="include .", install_path=None, **more)
+
+
+def _examples(bld):
+    for source in bld.path.ant_glob("examples/*.cc"):
+        _program(bld, [source], "examples/" + source.name[:-3])
+    gateway = bld.path.ant_glob("examples/gateway/*.cc")
+    if bld.env.LIB_NGHTTP2 and gateway:
+        _program(bld, gateway, "examples/gateway/gateway", "NGHTTP2")
+
+
+def _tests(bld):
+    if not bld.env.LIB_GTEST:
+        bld.fatal("GoogleTest is missing: ./waf deps test installs it")
+    bld(features="cxx", source=bld.path.ant_glob("tests/support/*.cc"), target="test_support",
+        includes="include tests", use="%s GTEST" % _EVERYTHING)
+    for source in bld.path.ant_glob("tests/*_test.cc"):
+        _program(bld, [source], "tests/" + source.name[:-3], "test_support GTEST NGHTTP2",
+                 features="cxx cxxprogram test_program")
+
+
+def _bench(bld):
+    bld(features="cxx", source=bld.path.ant_glob("bench/support/*.cc"), target="bench_support",
+        includes="include bench")
+    for source in bld.path.ant_glob("bench/*_bench.cc"):
+        _program(bld, [source], "bench/" + source.name[:-3], "bench_support LIBEVENT",
+                 features="cxx cxxprogram bench_program")
+
+
+def _fuzz(bld):
+    if not bld.env.CLANGXX:
+        bld.fatal("clang++ is missing: ./waf deps fuzz installs it")
+    for source in bld.path.ant_glob("fuzz/*_fuzz.cc"):
+        _program(bld, [source], "fuzz/" + source.name[:-3], linkflags=["-fsanitize=fuzzer"],
+                 features="cxx cxxprogram fuzz_program")
+
+
+def shutdown(_ctx):
+    line = commands.test_runner.closing_line()
+    if line:
+        print(line)  # after waf's own last words, so that it is the last line of all
