@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: MIT
+//
+// zmq_event.h: a ZeroMQ socket as a fair watcher of a libev loop.
+//
+// Derive from zmq_event, override read(), and be called once for each whole message (all frames of
+// a multipart message are there). Ask for writing with want_write(true), and write() is called
+// while a message can be sent. Nobody starves: each turn of the loop serves every socket that has
+// something to do up to a budget (zmq_budget, weight()), then the loop's other watchers. Nothing is
+// lost and nothing spins: see the theory of operation in zmq_hub.h.
+//
+// It has no queue of its own and no message format: for whole messages through bounded queues build
+// on it. It cannot serve thread-safe socket types (CLIENT, SERVER, RADIO, DISH…): they have no
+// ZMQ_FD.
+//
+// Threads: a socket belongs to the thread of its loop; several loops in several threads are fine.
+// Lifetime: the context must outlive it; the loop should, and when it does not the socket stays
+// usable without being called. Neither copied nor moved. Legal inside any callback: everything,
+// destroying this or any other socket and running the loop again included; a socket is not called
+// again while its own callback runs. After fork() a child must not use the parent's sockets.
+//
+//     class ticker : public funcptr::zmq_event {
+//     public:
+//         ticker(ev::loop_ref loop, zmq::context_t& context)
+//             : zmq_event(loop, context, zmq::socket_type::sub)
+//         {
+//             set(zmq::sockopt::subscribe, "");
+//             connect("tcp://localhost:5556");
+//         }
+//     private:
+//         void read() override
+//         {
+//             zmq::message_t message;
+//             recv(message);
+//             std::cout << message.to_string_view() << '\n';
+//         }
+//     };
+#pragma once
+
+#include <ev++.h>
+#include <zmq.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+#include "error.h"
+#include "loop.h"
+#include "zmq_error.h"
+#include "zmq_hub.h"
+
+namespace funcptr {
+
+/// Which IP versions a tcp endpoint may use (ZMQ_IPV6).
+enum class zmq_ipv6 {
+    /// bind() takes both, connect() takes IPv6 only where the endpoint spells an IPv6 address.
+    /// libzmq tries just the first address of a name: with ZMQ_IPV6 on, "localhost" is ::1, and a
+    /// publisher that listens on IPv4 alone (libzmq's own default) is never reached.
+    automatic,
+    on,
+    off,
+};
+
+/// What a socket is given at construction. All of it can be changed with set() before bind/connect.
+struct zmq_options {
+    /// How long unsent messages may hold up zmq_ctx_term (ZMQ_LINGER). libzmq's default is for
+    /// ever, so that an exit hangs on a peer that is away; 0 would drop what was just sent. 1 s.
+    std::chrono::milliseconds linger = std::chrono::seconds(1);
+    /// See zmq_ipv6.
+    zmq_ipv6 ipv6 = zmq_ipv6::automatic;
+    /// A ping after so much silence (ZMQ_HEARTBEAT_IVL), 0 for none, libzmq's default, with which a
+    /// peer that lost its power stays "connected" for hours. 10 s: nothing beside real traffic.
+    std::chrono::milliseconds heartbeat_interval = std::chrono::seconds(10);
+    /// The peer is gone when a ping is unanswered for so long (ZMQ_HEARTBEAT_TIMEOUT). 30 s: longer
+    /// than the stalls that a healthy process and a healthy network have.
+    std::chrono::milliseconds heartbeat_timeout = std::chrono::seconds(30);
+};
+
+/// What happened so far. Plain counts, readable at any time in the loop's thread.
+struct zmq_counters {
+    std::uint64_t wakes = 0;             ///< the descriptor fired
+    std::uint64_t visits = 0;            ///< the hub looked at the socket
+    std::uint64_t spurious = 0;          ///< visits that found nothing to do
+    std::uint64_t messages_received = 0; ///< whole messages
+    std::uint64_t messages_sent = 0;     ///< whole messages
+    std::uint64_t bytes_received = 0;
+    std::uint64_t bytes_sent = 0;
+    std::uint64_t discarded_frames = 0; ///< left over by a read() that took a part of a message
+    std::uint64_t again = 0;            ///< recv or send said EAGAIN
+    std::uint64_t budget_hits = 0;      ///< a turn ended with work left over
+    std::uint64_t parks = 0;            ///< POLLOUT was a lie
+};
+
+class zmq_event : private detail::zmq_seat {
+public:
+    /// A new socket. It wants READ, unless its type cannot receive (PUB, PUSH). Throws
+    /// funcptr::error: the context is terminated, its sockets are used up (ZMQ_MAX_SOCKETS), or the
+    /// type has no ZMQ_FD (errc::unsupported_socket).
+    zmq_event(ev::loop_ref loop, zmq::context_t& context, zmq::socket_type type,
+              const zmq_options& options = {});
+
+    /// Adopts an open socket as it is: no option is changed. Throws as above; the socket is then
+    /// closed.
+    zmq_event(ev::loop_ref loop, zmq::socket_t socket);
+
+    zmq_event(const zmq_event&) = delete;
+    zmq_event& operator=(const zmq_event&) = delete;
+    /// Closes the socket. What it still has to send goes on for as long as linger allows.
+    ~zmq_event() override;
+
+    /// As zmq_bind(3) etc. Throws funcptr::error naming the endpoint.
+    void bind(const std::string& endpoint);
+    void connect(const std::string& endpoint);
+    void unbind(const std::string& endpoint);
+    void disconnect(const std::string& endpoint);
+    /// The endpoint of the last bind() with its wildcards resolved ("tcp://[::]:41234").
+    std::string last_endpoint() const { return socket_.get(zmq::sockopt::last_endpoint); }
+
+    /// A socket option of zmq.hpp: set(zmq::sockopt::subscribe, "weather"). Throws funcptr::error;
+    /// errc::too_late for a high-water mark once the socket is bound, connected or adopted, since
+    /// libzmq would accept it and leave the existing pipes as they are, or wedge (pipe.cpp).
+    template <class Option, class Value>
+    void set(Option option, const Value& value);
+    template <class Option>
+    auto get(Option option) const
+    {
+        return socket_.get(option);
+    }
+
+    /// Shall read() be called? True from the start where the type can receive.
+    void want_read(bool wanted);
+    bool want_read() const noexcept { return wants_read_; }
+    /// Shall write() be called? False at the start. Turn it off in write() when all is written: as
+    /// long as it is on and the socket can be written to, write() is called at every turn.
+    void want_write(bool wanted);
+    bool want_write() const noexcept { return wants_write_; }
+    /// Neither read() nor write() until resume(), whatever is wanted. The socket is still pumped,
+    /// so that libzmq can work off what its peers' coming and going leaves behind.
+    void pause() noexcept { paused_ = true; }
+    void resume();
+    bool paused() const noexcept { return paused_; }
+
+    /// The share of the budget: a socket of weight 2 may do twice as much in a turn as one of
+    /// weight 1, the default. Throws std::invalid_argument outside 1…1000.
+    void weight(int share);
+    int weight() const noexcept { return weight_; }
+
+    /// Takes one frame, without waiting. In read() the first call always succeeds. It would_block()
+    /// when none is there; `message` is then empty.
+    zmq_result recv(zmq::message_t& message);
+    /// The frame that recv() gave last is followed by another one of the same message.
+    bool more() const noexcept { return more_; }
+
+    /// Sends one frame, without waiting; `more` says that another of the same message follows. When
+    /// it fails, `message` still holds what it held: on would_block() keep it, call
+    /// want_write(true), and send it in write().
+    [[nodiscard]] zmq_result send(zmq::message_t& message, bool more = false);
+    [[nodiscard]] zmq_result send(zmq::message_t&& message, bool more = false)
+    {
+        return send(message, more);
+    }
+    /// Copies the bytes into a frame.
+    [[nodiscard]] zmq_result send(std::string_view bytes, bool more = false);
+
+    /// The socket itself, for what this class does not wrap. Do not receive with it inside read()
+    /// (the first frame waits in recv()), and call touch() after anything but a zmq_setsockopt or
+    /// zmq_getsockopt of an option that is not ZMQ_EVENTS.
+    zmq::socket_ref handle() noexcept { return socket_; }
+    /// Something was done to handle(): have the socket looked at before the loop sleeps.
+    void touch() noexcept { mark_ready(); }
+
+    /// Closes it now, without a call of on_error(). Calls on it fail from then on.
+    void close() noexcept;
+    /// It was closed: by close(), because the context ended, or by an error that stays.
+    bool closed() const noexcept { return !socket_; }
+
+    const zmq_counters& counters() const noexcept
+    {
+        counters_.wakes = wakes_;
+        return counters_;
+    }
+
+protected:
+    /// One whole message waits: take its frames with recv(). It is called again while messages and
+    /// budget last. A message that was taken in part has its rest discarded, with a line in the
+    /// loop's log; one of which nothing was taken is offered again at the next turn.
+    virtual void read() = 0;
+
+    /// The socket is said to be writable: send() one message, or several until would_block().
+    virtual void write() {}
+
+    /// The socket is closed because of this and will not be called any more. Called once, from the
+    /// loop: errc::context_terminated when the context is shut down. By default it is logged.
+    virtual void on_error(std::error_code why);
+
+private:
+    class running; // a visit under way; learns when a callback destroys the socket
+
+    detail::zmq_visit visit(detail::zmq_turn& turn) noexcept override;
+    void pump() noexcept override;
+
+    detail::zmq_visit serve(detail::zmq_turn& turn, running& callback) noexcept;
+    detail::zmq_visit read_messages(detail::zmq_turn& turn, running& callback) noexcept;
+    detail::zmq_visit write_messages(detail::zmq_turn& turn, running& callback) noexcept;
+    detail::zmq_visit report_error(running& callback) noexcept;
+    bool prefetch() noexcept;
+    void discard_rest() noexcept;
+    int look() noexcept;
+    zmq_result receive(zmq::message_t& frame) noexcept;
+    zmq_result failed(int number) noexcept;
+    void fatal(std::error_code why) noexcept;
+    void attach(ev::loop_ref loop);
+    template <class Call>
+    void endpoint_call(const char* verb, const std::string& endpoint, Call&& call);
+    void choose_ipv6(const std::string& endpoint);
+
+    bool reading() const noexcept { return wants_read_ && !paused_ && socket_; }
+    bool writing() const noexcept { return wants_write_ && !paused_ && socket_; }
+
+    zmq::socket_t socket_;
+    // The frame that read()'s first recv() will give, when head_held_. Fetched before read() is
+    // called: POLLIN is only a hint (a REQ's stale reply), and asking for it would cost a system
+    // call for each message.
+    zmq::message_t head_;
+    bool head_held_ = false;
+    bool more_ = false;    // the last frame fetched announced another
+    bool sent_ = false;    // the write() under way sent a frame
+    bool blocked_ = false; // the last send said EAGAIN
+    bool wants_read_ = true;
+    bool wants_write_ = false;
+    bool paused_ = false;
+    bool attached_ = false;    // bound, connected or adopted: high-water marks are settled
+    bool choose_ipv6_ = false; // for each endpoint, see zmq_ipv6::automatic
+    std::error_code fatal_;    // why it was closed
+    running* running_ = nullptr;
+    mutable zmq_counters counters_;
+};
+
+} // namespace funcptr
+
+#include "zmq_event_inl.h"

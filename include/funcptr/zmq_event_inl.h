@@ -1,0 +1,489 @@
+// SPDX-License-Identifier: MIT
+//
+// zmq_event_inl.h: the bodies of zmq_event.h; include that.
+//
+// A visit does: read until recv() says EAGAIN, then write until send() says so, and ends with a
+// look at the socket after everything that touched it: the recv that gave EAGAIN is such a look,
+// and ZMQ_EVENTS is the other. Each look clears touched_, each call of the user sets it, and the
+// hub keeps a seat on its list while it is set.
+#pragma once
+
+#include "zmq_event.h"
+
+#include <stdexcept>
+
+namespace funcptr {
+
+namespace detail {
+
+/// A signal handler may interrupt a call now and then. In a forked child every call is interrupted
+/// for ever (signaler.cpp), so there must be an end to trying.
+inline constexpr int zmq_interrupts = 100;
+
+template <int Number, class Type, bool Unit>
+constexpr int option_number(zmq::sockopt::integral_option<Number, Type, Unit>) noexcept
+{
+    return Number;
+}
+template <int Number, int NullTerm>
+constexpr int option_number(zmq::sockopt::array_option<Number, NullTerm>) noexcept
+{
+    return Number;
+}
+
+inline zmq::socket_t new_zmq_socket(zmq::context_t& context, zmq::socket_type type)
+{
+    try {
+        return {context, type};
+    } catch (const zmq::error_t& failed) {
+        throw error(zmq_code(failed.num()), "cannot make a ZeroMQ socket of type " +
+                                                std::to_string(static_cast<int>(type)) + ": " +
+                                                failed.what());
+    }
+}
+
+} // namespace detail
+
+class zmq_event::running {
+public:
+    explicit running(zmq_event& socket) noexcept
+        : socket_(socket)
+    {
+        socket_.visiting_ = true;
+        socket_.running_ = this;
+    }
+    running(const running&) = delete;
+    running& operator=(const running&) = delete;
+    ~running()
+    {
+        if (gone_)
+            return;
+        socket_.visiting_ = false;
+        socket_.running_ = nullptr;
+    }
+
+    void gone() noexcept { gone_ = true; }
+    /// The callback destroyed the socket: touch nothing of it.
+    bool destroyed() const noexcept { return gone_; }
+
+private:
+    zmq_event& socket_;
+    bool gone_ = false;
+};
+
+// --- construction and configuration -----------------------------------------------------------
+
+inline zmq_event::zmq_event(ev::loop_ref loop, zmq::context_t& context, zmq::socket_type type,
+                            const zmq_options& options)
+    : socket_(detail::new_zmq_socket(context, type))
+    , choose_ipv6_(options.ipv6 == zmq_ipv6::automatic)
+{
+    const auto interval = static_cast<int>(options.heartbeat_interval.count());
+    const auto timeout = static_cast<int>(options.heartbeat_timeout.count());
+    set(zmq::sockopt::linger, static_cast<int>(options.linger.count()));
+    if (options.ipv6 == zmq_ipv6::on)
+        set(zmq::sockopt::ipv6, true);
+    if (interval > 0) {
+        set(zmq::sockopt::heartbeat_ivl, interval);
+        set(zmq::sockopt::heartbeat_timeout, timeout);
+        set(zmq::sockopt::heartbeat_ttl, timeout); // the peer, too, may notice that we are gone
+    }
+    attach(loop);
+}
+
+inline zmq_event::zmq_event(ev::loop_ref loop, zmq::socket_t socket)
+    : socket_(std::move(socket))
+    , attached_(true)
+{
+    if (!socket_)
+        throw error(errno_code(ENOTSOCK), "cannot adopt a ZeroMQ socket that is closed");
+    attach(loop);
+}
+
+inline void zmq_event::attach(ev::loop_ref loop)
+{
+    const auto type = socket_.get(zmq::sockopt::socket_type);
+    wants_read_ = type != zmq::socket_type::pub && type != zmq::socket_type::push;
+    zmq::fd_t fd = -1;
+    try {
+        fd = socket_.get(zmq::sockopt::fd);
+    } catch (const zmq::error_t& failed) {
+        if (failed.num() != EINVAL)
+            throw error(zmq_code(failed.num()),
+                        std::string("cannot watch a ZeroMQ socket: ") + failed.what());
+        throw error(errc::unsupported_socket, "cannot watch a ZeroMQ socket of type " +
+                                                  std::to_string(static_cast<int>(type)) +
+                                                  ": thread-safe sockets have no ZMQ_FD");
+    }
+    seat(loop, fd);
+}
+
+inline zmq_event::~zmq_event()
+{
+    unseat(); // before the socket closes: its descriptor's number will be somebody else's
+    if (running_ != nullptr)
+        running_->gone();
+}
+
+template <class Call>
+void zmq_event::endpoint_call(const char* verb, const std::string& endpoint, Call&& call)
+{
+    const auto fail = [&](std::error_code code, const std::string& why) {
+        throw error(code, std::string("cannot ") + verb + " " + endpoint + ": " + why);
+    };
+    if (!socket_)
+        fail(failed(ENOTSOCK).error, "the socket is closed");
+    try {
+        call();
+    } catch (const zmq::error_t& refused) {
+        const auto code = zmq_code(refused.num());
+        mark_ready();
+        fail(code, refused.what());
+    }
+    attached_ = true;
+    mark_ready(); // these run commands, and connect() makes it writable without a signal
+}
+
+inline void zmq_event::bind(const std::string& endpoint)
+{
+    endpoint_call("bind", endpoint, [&] {
+        choose_ipv6(endpoint);
+        socket_.bind(endpoint);
+    });
+}
+inline void zmq_event::connect(const std::string& endpoint)
+{
+    endpoint_call("connect", endpoint, [&] {
+        choose_ipv6(endpoint);
+        socket_.connect(endpoint);
+    });
+}
+inline void zmq_event::unbind(const std::string& endpoint)
+{
+    endpoint_call("unbind", endpoint, [&] { socket_.unbind(endpoint); });
+}
+inline void zmq_event::disconnect(const std::string& endpoint)
+{
+    endpoint_call("disconnect", endpoint, [&] { socket_.disconnect(endpoint); });
+}
+
+inline void zmq_event::choose_ipv6(const std::string& endpoint)
+{
+    if (!choose_ipv6_ || !endpoint.starts_with("tcp://"))
+        return;
+    const auto host = std::string_view(endpoint).substr(6);
+    const bool wildcard = host.starts_with("*:"); // one socket for both families
+    socket_.set(zmq::sockopt::ipv6, wildcard || host.find('[') != host.npos);
+}
+
+template <class Option, class Value>
+void zmq_event::set(Option option, const Value& value)
+{
+    constexpr int number = detail::option_number(Option());
+    const auto fail = [](std::error_code code, const std::string& why) {
+        throw error(code, "cannot set the ZeroMQ option " + std::to_string(number) + ": " + why);
+    };
+    if constexpr (number == ZMQ_SNDHWM || number == ZMQ_RCVHWM) {
+        if (attached_)
+            fail(errc::too_late, "a high-water mark must be set before bind, connect or adoption");
+    }
+    if constexpr (number == ZMQ_IPV6)
+        choose_ipv6_ = false;
+    try {
+        socket_.set(option, value);
+    } catch (const zmq::error_t& refused) {
+        fail(zmq_code(refused.num()), refused.what());
+    }
+    mark_ready(); // ROUTER_MANDATORY and REQ_RELAXED, for two, change what counts as ready
+}
+
+inline void zmq_event::want_read(bool wanted)
+{
+    wants_read_ = wanted;
+    mark_ready();
+}
+inline void zmq_event::want_write(bool wanted)
+{
+    wants_write_ = wanted;
+    mark_ready();
+}
+inline void zmq_event::resume()
+{
+    paused_ = false;
+    mark_ready();
+}
+inline void zmq_event::weight(int share)
+{
+    if (share < 1 || share > 1000)
+        throw std::invalid_argument("zmq_event: a weight of " + std::to_string(share) +
+                                    " is not within 1 to 1000");
+    weight_ = share;
+}
+
+inline void zmq_event::close() noexcept
+{
+    unseat();
+    socket_.close();
+    head_held_ = more_ = false;
+}
+
+// --- the visit --------------------------------------------------------------------------------
+
+inline detail::zmq_visit zmq_event::visit(detail::zmq_turn& turn) noexcept
+{
+    using detail::zmq_visit;
+    running callback(*this);
+    if (fatal_)
+        return report_error(callback);
+    ++counters_.visits;
+    const auto served = counters_.messages_received + counters_.messages_sent;
+    const auto end = serve(turn, callback);
+    if (callback.destroyed())
+        return zmq_visit::gone;
+    if (counters_.messages_received + counters_.messages_sent == served)
+        ++counters_.spurious;
+    return fatal_ ? report_error(callback) : end;
+}
+
+inline detail::zmq_visit zmq_event::serve(detail::zmq_turn& turn, running& callback) noexcept
+{
+    using detail::zmq_visit;
+    auto read_end = zmq_visit::clean;
+    if (reading()) {
+        read_end = read_messages(turn, callback);
+        if (read_end != zmq_visit::clean && read_end != zmq_visit::again)
+            return read_end;
+    }
+    if (writing()) {
+        const auto write_end = write_messages(turn, callback);
+        return write_end == zmq_visit::clean ? read_end : write_end;
+    }
+    if (socket_ && !reading())
+        look(); // nothing is wanted, but libzmq's commands must be worked off
+    return read_end;
+}
+
+inline detail::zmq_visit zmq_event::read_messages(detail::zmq_turn& turn,
+                                                  running& callback) noexcept
+{
+    using detail::zmq_visit;
+    auto& state = hub()->state();
+    discard_rest(); // of a message that was taken in part outside of read()
+    while (reading()) {
+        if (read_credit_.spent()) {
+            ++counters_.budget_hits;
+            return zmq_visit::again;
+        }
+        if (turn.expired())
+            return zmq_visit::again;
+        const auto messages = counters_.messages_received;
+        const auto bytes = counters_.bytes_received;
+        if (!head_held_ && !prefetch())
+            return zmq_visit::clean;
+        const bool returned = state.guard([this] { read(); });
+        if (callback.destroyed())
+            return zmq_visit::gone;
+        discard_rest();
+        read_credit_.messages -= static_cast<std::int64_t>(counters_.messages_received - messages);
+        read_credit_.bytes -= static_cast<std::int64_t>(counters_.bytes_received - bytes);
+        if (!returned)
+            return zmq_visit::threw;
+        if (head_held_)
+            return zmq_visit::again; // read() took nothing
+    }
+    return zmq_visit::clean;
+}
+
+inline detail::zmq_visit zmq_event::write_messages(detail::zmq_turn& turn,
+                                                   running& callback) noexcept
+{
+    using detail::zmq_visit;
+    auto& state = hub()->state();
+    int events = look();
+    blocked_ = false;
+    if ((events & ZMQ_POLLOUT) != 0 && !parked()) {
+        while (writing() && !blocked_) {
+            if (write_credit_.spent()) {
+                ++counters_.budget_hits;
+                return zmq_visit::again;
+            }
+            if (turn.expired())
+                return zmq_visit::again;
+            const auto messages = counters_.messages_sent;
+            const auto bytes = counters_.bytes_sent;
+            sent_ = false;
+            const bool returned = state.guard([this] { write(); });
+            if (callback.destroyed())
+                return zmq_visit::gone;
+            write_credit_.messages -= static_cast<std::int64_t>(counters_.messages_sent - messages);
+            write_credit_.bytes -= static_cast<std::int64_t>(counters_.bytes_sent - bytes);
+            if (!returned)
+                return zmq_visit::threw;
+            if (!sent_ && !blocked_)
+                return zmq_visit::again; // write() sent nothing: offered again at the next turn
+        }
+        if (!socket_)
+            return zmq_visit::clean;
+        events = look(); // a send may have taken the signal of a message that came in meanwhile
+        if (writing() && (events & ZMQ_POLLOUT) != 0) {
+            if (!blocked_)
+                return zmq_visit::again;
+            ++counters_.parks; // writable, and yet it is not
+            park();
+        }
+    }
+    return reading() && (events & ZMQ_POLLIN) != 0 ? zmq_visit::again : zmq_visit::clean;
+}
+
+inline detail::zmq_visit zmq_event::report_error(running& callback) noexcept
+{
+    const auto why = fatal_;
+    hub()->state().guard([&] { on_error(why); });
+    if (!callback.destroyed())
+        unseat();
+    return detail::zmq_visit::gone;
+}
+
+inline void zmq_event::on_error(std::error_code why)
+{
+    if (hub() != nullptr)
+        hub()->state().log(log_level::error, "zmq_event: closed: " + why.message());
+}
+
+inline void zmq_event::pump() noexcept
+{
+    if (socket_)
+        look();
+}
+
+/// Fetches the next message's first frame into head_. When there is none, that was a look.
+inline bool zmq_event::prefetch() noexcept
+{
+    const auto result = receive(head_);
+    touched_ = false;
+    if (result) {
+        head_held_ = true;
+        return true;
+    }
+    // Any other refusal (EFSM: a REQ that has not asked) comes before libzmq has taken its
+    // commands.
+    if (!result.would_block() && socket_ && (look() & ZMQ_POLLIN) != 0)
+        touched_ = true;
+    return false;
+}
+
+inline void zmq_event::discard_rest() noexcept
+{
+    if (!more_ || head_held_ || !socket_)
+        return;
+    const auto before = counters_.discarded_frames;
+    zmq::message_t frame;
+    while (more_ && receive(frame))
+        ++counters_.discarded_frames;
+    more_ = false;
+    if (hub() == nullptr || !hub()->state().logs())
+        return;
+    hub()->state().guard([&] {
+        hub()->state().log(log_level::warning,
+                           "zmq_event: read() left " +
+                               std::to_string(counters_.discarded_frames - before) +
+                               " frame(s) of a message; they are discarded");
+    });
+}
+
+/// ZMQ_EVENTS; 0 when the socket is closed by it.
+inline int zmq_event::look() noexcept
+{
+    touched_ = false;
+    for (int attempt = 0; attempt < detail::zmq_interrupts; ++attempt) {
+        int events = 0;
+        std::size_t size = sizeof events;
+        if (zmq_getsockopt(socket_.handle(), ZMQ_EVENTS, &events, &size) == 0)
+            return events;
+        if (zmq_errno() != EINTR) {
+            failed(zmq_errno());
+            return 0;
+        }
+    }
+    park(); // not a look; try again later
+    return 0;
+}
+
+// --- frames -----------------------------------------------------------------------------------
+
+inline zmq_result zmq_event::recv(zmq::message_t& message)
+{
+    if (!head_held_) {
+        mark_ready();
+        return receive(message);
+    }
+    head_held_ = false;
+    message.swap(head_);
+    return {};
+}
+
+inline zmq_result zmq_event::receive(zmq::message_t& frame) noexcept
+{
+    for (int attempt = 0; attempt < detail::zmq_interrupts; ++attempt) {
+        const int size = zmq_msg_recv(frame.handle(), socket_.handle(), ZMQ_DONTWAIT);
+        if (size >= 0) {
+            more_ = frame.more();
+            counters_.messages_received += !more_;
+            counters_.bytes_received += static_cast<std::uint64_t>(size);
+            return {};
+        }
+        if (zmq_errno() != EINTR)
+            break;
+    }
+    return failed(zmq_errno());
+}
+
+inline zmq_result zmq_event::send(zmq::message_t& message, bool more)
+{
+    const auto size = message.size();
+    const int flags = ZMQ_DONTWAIT | (more ? ZMQ_SNDMORE : 0);
+    mark_ready();
+    for (int attempt = 0; attempt < detail::zmq_interrupts; ++attempt) {
+        if (zmq_msg_send(message.handle(), socket_.handle(), flags) >= 0) {
+            sent_ = true;
+            counters_.messages_sent += !more;
+            counters_.bytes_sent += size;
+            return {};
+        }
+        if (zmq_errno() != EINTR)
+            break;
+    }
+    blocked_ = zmq_errno() == EAGAIN;
+    return failed(zmq_errno());
+}
+
+inline zmq_result zmq_event::send(std::string_view bytes, bool more)
+{
+    zmq::message_t message(bytes.data(), bytes.size());
+    return send(message, more);
+}
+
+/// What a refusal means: wait, the caller's mistake, or the socket's end.
+inline zmq_result zmq_event::failed(int number) noexcept
+{
+    if (number == EAGAIN)
+        ++counters_.again;
+    if (!socket_)
+        return {fatal_ ? fatal_ : errno_code(ENOTSOCK)};
+    const auto code = zmq_code(number);
+    if (number == ETERM || number == ENOTSOCK)
+        fatal(code);
+    return {code};
+}
+
+/// Closes at once, since zmq_ctx_term waits for it, and leaves the telling to the next visit.
+inline void zmq_event::fatal(std::error_code why) noexcept
+{
+    fatal_ = why;
+    mute();
+    socket_.close();
+    head_held_ = more_ = false;
+    mark_ready();
+}
+
+} // namespace funcptr
