@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+//
+// tls_state.h: what a tls_context holds: one SSL_CTX, made once, never changed afterwards.
+//
+// OpenSSL's SSL_CTX must not be altered while connections use it, so reload() builds another and
+// swaps the pointer; every connection keeps the one it was made from.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "funcptr/tls_config.h"
+#include "tls_errors.h"
+
+namespace funcptr::detail {
+
+struct loaded_identity {
+    x509_ptr leaf;
+    key_ptr key;
+    chain_ptr chain; ///< without the leaf
+};
+
+struct tls_state {
+    ssl_ctx_ptr ctx;
+    tls_role role = tls_role::client;
+    bool verify = true;      ///< client: the peer must have a name, and prove it
+    std::string server_name; ///< as configured; checked
+    unsigned small_records = 0;
+    tls_limits limits;
+    std::string alpn; ///< RFC 7301: each name after its length
+    std::vector<loaded_identity> identities;
+    std::uint64_t generation = 1;
+};
+
+/// Checks the configuration and builds from it; throws funcptr::error.
+std::shared_ptr<tls_state> make_tls_state(const tls_config& config);
+
+/// The one thing that changes: which state is in force. A mutex, not an atomic shared_ptr: the
+/// latter's lock bit is opaque to thread sanitizers (libstdc++ 12), and this is taken once for each
+/// connection.
+struct tls_context_slot {
+    std::shared_ptr<const tls_state> current() const
+    {
+        const std::lock_guard lock(mutex);
+        return state;
+    }
+
+    mutable std::mutex mutex;
+    std::shared_ptr<const tls_state> state;
+};
+
+/// A session, the name it was verified for and the configuration that verified it.
+struct tls_session_state {
+    ssl_session_ptr session;
+    std::string name;
+    std::shared_ptr<const tls_state> state;
+};
+
+} // namespace funcptr::detail

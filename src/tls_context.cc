@@ -1,0 +1,405 @@
+// SPDX-License-Identifier: MIT
+//
+// Builds an SSL_CTX out of a tls_config. Every setting that the system's openssl.cnf could have
+// made (SSL_CTX_new applies it silently) is set here again, so that a program speaks the same TLS
+// wherever it runs.
+
+#include <openssl/evp.h>
+#include <openssl/x509v3.h>
+
+#include <algorithm>
+#include <array>
+#include <new>
+#include <string>
+#include <utility>
+
+#include "detail/tls_names.h"
+#include "detail/tls_pem.h"
+#include "detail/tls_refusal.h"
+#include "detail/tls_state.h"
+#include "funcptr/error.h"
+#include "funcptr/ssl_filter.h"
+
+namespace funcptr {
+
+using namespace detail;
+
+namespace {
+
+// https://wiki.mozilla.org/Security/Server_Side_TLS, intermediate, less the suites with DHE: finite
+// field groups cost the most and add nobody who matters any more.
+constexpr const char* default_ciphers_tls12 =
+    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
+    "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
+    "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
+constexpr const char* default_ciphers_tls13 =
+    "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
+constexpr const char* groups = "X25519:P-256:P-384";
+constexpr const char* signatures =
+    "ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512:ed25519:ed448:RSA-PSS+SHA256:RSA-PSS+SHA384:"
+    "RSA-PSS+SHA512:rsa_pss_pss_sha256:rsa_pss_pss_sha384:rsa_pss_pss_sha512:"
+    "RSA+SHA256:RSA+SHA384:RSA+SHA512";
+constexpr int security_level = 2; // 112 bits; SSL_CTX_set_security_level(3)
+constexpr int longest_chain = 10; // intermediates; public chains have one or two
+
+[[noreturn]] void contradiction(const std::string& sentence)
+{
+    throw error(errc::bad_configuration, sentence);
+}
+
+/// ok: what an OpenSSL call returned; step: what it was to do.
+void require(bool ok, const std::string& step)
+{
+    if (!ok)
+        throw error(errc::bad_configuration, step + ": " + error_text());
+}
+
+void check_limits(const tls_limits& limits)
+{
+    if (limits.nread == 0 || limits.aread == 0 || limits.awrite == 0 || limits.nwrite == 0 ||
+        limits.handshake == 0)
+        contradiction("a limit of tls_limits is 0: nothing could ever move");
+    if (limits.nwrite_hard < limits.nwrite || limits.nwrite_hard - limits.nwrite < 64 * 1024)
+        contradiction("limits.nwrite_hard must be at least 64 KiB more than limits.nwrite");
+}
+
+void check_roles(const tls_config& config)
+{
+    const bool server = config.role == tls_role::server;
+    const bool trust = !config.trust_file.empty() || !config.trust_pem.empty();
+    const bool certificate = !config.certificate_file.empty() || !config.certificate_pem.empty();
+    const bool key = !config.key_file.empty() || !config.key_pem.empty();
+    const bool asks = config.client_certificates != tls_client_certificates::none;
+
+    if (config.min_version > config.max_version)
+        contradiction("min_version is above max_version");
+    if (key && !certificate)
+        contradiction("a key is given without its certificate (certificate_file)");
+    if (server && !certificate)
+        contradiction("a server needs a certificate: set certificate_file or certificate_pem");
+    if (server && asks && !trust)
+        contradiction("client_certificates needs trust_file or trust_pem: without them nobody's "
+                      "certificate would be accepted");
+    if (server && !config.server_name.empty())
+        contradiction("server_name is what a client verifies; a server has none");
+    if (server && config.insecure_skip_verification)
+        contradiction("insecure_skip_verification is for clients; a server that wants no client "
+                      "certificates leaves client_certificates at none");
+    if (!server && asks)
+        contradiction("client_certificates is for servers");
+    if (!server && !config.more_identities.empty())
+        contradiction("more_identities is for servers: they are chosen by what a client asks for");
+    if (config.insecure_skip_verification && trust)
+        contradiction("trust is configured and insecure_skip_verification would ignore it");
+}
+
+loaded_identity load_identity(const tls_identity& config)
+{
+    const pem_source chain =
+        load_pem("certificate", config.certificate_file, config.certificate_pem);
+    if (chain.empty())
+        contradiction("an identity has no certificate: set certificate_file or certificate_pem");
+    pem_source key = load_pem("key", config.key_file, config.key_pem);
+    if (key.empty() && !chain.holds("PRIVATE KEY-----"))
+        contradiction(chain.origin + " comes without a key: set key_file or key_pem");
+
+    loaded_identity loaded;
+    auto certificates = read_certificates(chain);
+    loaded.key = read_key(key.empty() ? chain : key, config.key_password);
+    loaded.leaf = std::move(certificates.front());
+    if (X509_check_private_key(loaded.leaf.get(), loaded.key.get()) != 1)
+        pem_fault(key.empty() ? chain : key,
+                  "the key does not belong to the first certificate of " + chain.origin + " (" +
+                      name_text(X509_get_subject_name(loaded.leaf.get())) + ")");
+    loaded.chain.reset(sk_X509_new_null());
+    for (std::size_t i = 1; i < certificates.size(); ++i) {
+        if (!loaded.chain || sk_X509_push(loaded.chain.get(), certificates[i].get()) <= 0)
+            throw std::bad_alloc();
+        (void)certificates[i].release(); // the stack owns it now
+    }
+    return loaded;
+}
+
+std::vector<loaded_identity> load_identities(const tls_config& config)
+{
+    std::vector<loaded_identity> all;
+    if (!config.certificate_file.empty() || !config.certificate_pem.empty())
+        all.push_back(load_identity({config.certificate_file, config.key_file,
+                                     config.certificate_pem, config.key_pem, config.key_password}));
+    for (const tls_identity& more : config.more_identities)
+        all.push_back(load_identity(more));
+    return all;
+}
+
+/// SSL_CTX_set_cert_cb: every identity that carries the name asked for, RSA beside ECDSA too; when
+/// none does, what the context has by default. The first of each kind of key counts.
+int choose_identity(SSL* ssl, void* context)
+{
+    const auto& state = *static_cast<const tls_state*>(context);
+    const char* name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+    if (name == nullptr)
+        return 1;
+    bool chosen = false;
+    for (const loaded_identity& one : state.identities) {
+        if (X509_check_host(one.leaf.get(), name, 0, 0, nullptr) != 1)
+            continue;
+        if (!std::exchange(chosen, true))
+            SSL_certs_clear(ssl);
+        // override 0: a certificate of that kind which is there already stays.
+        SSL_use_cert_and_key(ssl, one.leaf.get(), one.key.get(), one.chain.get(), 0);
+        clear_error_queue();
+    }
+    return 1;
+}
+
+void use_identities(tls_state& state, const tls_config& config)
+{
+    state.identities = load_identities(config);
+    for (const loaded_identity& one : state.identities) {
+        // All but the first are tried on a connection that is thrown away, so that a key below the
+        // security level is told now and not to the first client that asks for its name.
+        const bool first = &one == &state.identities.front();
+        const ssl_ptr trial(SSL_new(state.ctx.get()));
+        const bool usable = first ? SSL_CTX_use_cert_and_key(state.ctx.get(), one.leaf.get(),
+                                                             one.key.get(), one.chain.get(), 1) == 1
+                                  : SSL_use_cert_and_key(trial.get(), one.leaf.get(), one.key.get(),
+                                                         one.chain.get(), 1) == 1;
+        if (!usable)
+            throw error(errc::bad_certificate,
+                        "the certificate of " + name_text(X509_get_subject_name(one.leaf.get())) +
+                            " cannot be used: " + error_text());
+    }
+    if (state.identities.size() > 1)
+        SSL_CTX_set_cert_cb(state.ctx.get(), choose_identity, &state);
+}
+
+/// SSL_CTX_set_verify: notes what was refused, and changes no verdict.
+int on_verdict(int accepted, X509_STORE_CTX* store)
+{
+    if (accepted != 1)
+        note_refused_certificate(store);
+    return accepted;
+}
+
+void trust_certificates(SSL_CTX* ctx, const pem_source& source, bool tell_clients)
+{
+    if (source.empty())
+        return;
+    for (const x509_ptr& one : read_certificates(source)) {
+        require(X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx), one.get()) == 1, source.origin);
+        if (tell_clients)
+            require(SSL_CTX_add_client_CA(ctx, one.get()) == 1, source.origin);
+    }
+}
+
+void use_revocation_lists(SSL_CTX* ctx, const pem_source& source)
+{
+    if (source.empty())
+        return;
+    X509_STORE* store = SSL_CTX_get_cert_store(ctx);
+    for (const x509_crl_ptr& one : read_revocation_lists(source))
+        require(X509_STORE_add_crl(store, one.get()) == 1, source.origin);
+    // The leaf only: CRL_CHECK_ALL would ask for a list of every CA above it, which few have.
+    X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK);
+}
+
+int verify_mode(const tls_config& config)
+{
+    if (config.role == tls_role::client)
+        return config.insecure_skip_verification ? SSL_VERIFY_NONE : SSL_VERIFY_PEER;
+    switch (config.client_certificates) {
+    case tls_client_certificates::none:
+        return SSL_VERIFY_NONE;
+    case tls_client_certificates::optional:
+        return SSL_VERIFY_PEER;
+    case tls_client_certificates::required:
+        break;
+    }
+    return SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
+}
+
+/// A ticket may only be taken where the certificate in it would be accepted as well; OpenSSL wants
+/// a name for that "where", and fails every resumption of a verifying server that has none.
+void set_session_context(SSL_CTX* ctx, const std::string& trust, int mode)
+{
+    const std::string whole = std::to_string(mode) + "\n" + trust;
+    std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+    unsigned size = 0;
+    require(EVP_Digest(whole.data(), whole.size(), digest.data(), &size, EVP_sha256(), nullptr) ==
+                    1 &&
+                SSL_CTX_set_session_id_context(ctx, digest.data(), size) == 1,
+            "the session context cannot be set");
+}
+
+void use_trust(tls_state& state, const tls_config& config)
+{
+    SSL_CTX* ctx = state.ctx.get();
+    const bool client = config.role == tls_role::client;
+    const pem_source file = load_pem("trust", config.trust_file, {});
+    const pem_source text = load_pem("trust", {}, config.trust_pem);
+    const pem_source crl_file = load_pem("crl", config.crl_file, {});
+    const pem_source crl_text = load_pem("crl", {}, config.crl_pem);
+
+    trust_certificates(ctx, file, !client);
+    trust_certificates(ctx, text, !client);
+    use_revocation_lists(ctx, crl_file);
+    use_revocation_lists(ctx, crl_text);
+    if (!file.empty() || !text.empty())
+        X509_STORE_set_flags(SSL_CTX_get_cert_store(ctx), X509_V_FLAG_PARTIAL_CHAIN);
+    else if (client && !config.insecure_skip_verification)
+        require(SSL_CTX_set_default_verify_paths(ctx) == 1, "the system's roots");
+
+    SSL_CTX_set_verify(ctx, verify_mode(config), on_verdict);
+    SSL_CTX_set_verify_depth(ctx, longest_chain);
+    set_session_context(ctx, file.text + text.text + crl_file.text + crl_text.text,
+                        verify_mode(config));
+}
+
+/// SSL_CTX_set_alpn_select_cb: our own first that the client offers too (RFC 7301, 3.2).
+int choose_alpn(SSL*, const unsigned char** chosen, unsigned char* size,
+                const unsigned char* offered, unsigned offered_size, void* context)
+{
+    const std::string& ours = static_cast<const tls_state*>(context)->alpn;
+    unsigned char* found = nullptr;
+    const int outcome =
+        SSL_select_next_proto(&found, size, reinterpret_cast<const unsigned char*>(ours.data()),
+                              static_cast<unsigned>(ours.size()), offered, offered_size);
+    *chosen = found;
+    return outcome == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+void use_alpn(tls_state& state, const tls_config& config)
+{
+    for (const std::string& name : config.alpn) {
+        if (name.empty() || name.size() > 255)
+            contradiction("alpn \"" + name.substr(0, 255) +
+                          "\": a protocol's name has 1 to 255 bytes (RFC 7301, 3.1)");
+        state.alpn += static_cast<char>(name.size());
+        state.alpn += name;
+    }
+    if (state.alpn.size() > 0xffff)
+        contradiction("alpn: the names are longer than 65535 bytes together");
+    if (state.alpn.empty())
+        return;
+    if (config.role == tls_role::server)
+        return SSL_CTX_set_alpn_select_cb(state.ctx.get(), choose_alpn, &state);
+    // Of all of OpenSSL's setters this one returns 0 for success.
+    require(SSL_CTX_set_alpn_protos(state.ctx.get(),
+                                    reinterpret_cast<const unsigned char*>(state.alpn.data()),
+                                    static_cast<unsigned>(state.alpn.size())) == 0,
+            "alpn");
+}
+
+int version_number(tls_version version)
+{
+    return version == tls_version::tls1_2 ? TLS1_2_VERSION : TLS1_3_VERSION;
+}
+
+void use_protocol(SSL_CTX* ctx, const tls_config& config)
+{
+    const std::string& tls12 = config.ciphers_tls12;
+    const std::string& tls13 = config.ciphers_tls13;
+    SSL_CTX_set_security_level(ctx, security_level);
+    require(SSL_CTX_set_min_proto_version(ctx, version_number(config.min_version)) == 1 &&
+                SSL_CTX_set_max_proto_version(ctx, version_number(config.max_version)) == 1,
+            "the protocol versions");
+    require(SSL_CTX_set_cipher_list(ctx, tls12.empty() ? default_ciphers_tls12 : tls12.c_str()) ==
+                1,
+            "ciphers_tls12 \"" + tls12 + "\"");
+    require(SSL_CTX_set_ciphersuites(ctx, tls13.empty() ? default_ciphers_tls13 : tls13.c_str()) ==
+                1,
+            "ciphers_tls13 \"" + tls13 + "\"");
+    require(SSL_CTX_set1_groups_list(ctx, groups) == 1, "the key exchange groups");
+    require(SSL_CTX_set1_sigalgs_list(ctx, signatures) == 1, "the signature algorithms");
+}
+
+void use_modes(SSL_CTX* ctx, const tls_config& config)
+{
+    // What openssl.cnf may have set is taken back first, "ignore truncation" above all.
+    SSL_CTX_clear_options(ctx, SSL_CTX_get_options(ctx));
+    SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
+                                 SSL_OP_ENABLE_MIDDLEBOX_COMPAT | SSL_OP_PRIORITIZE_CHACHA |
+                                 SSL_OP_CIPHER_SERVER_PREFERENCE);
+    if (!config.session_tickets)
+        SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
+    if (!config.session_tickets && config.role == tls_role::server)
+        SSL_CTX_set_num_tickets(ctx, 0);
+    // Nothing is cached on our side: a server's sessions travel in tickets, a client's are asked
+    // for by session(), so that memory does not grow with the number of peers seen.
+    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+
+    // AUTO_RETRY off: SSL_read returns after each post-handshake message, so that the bound on what
+    // they make us answer is looked at after each. NO_AUTO_CHAIN: what is sent is what was given.
+    SSL_CTX_clear_mode(ctx, SSL_MODE_AUTO_RETRY);
+    SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                              SSL_MODE_NO_AUTO_CHAIN);
+    // Off, so that OpenSSL never takes a byte past the record at hand: what follows close_notify
+    // belongs to the user.
+    SSL_CTX_set_read_ahead(ctx, 0);
+    SSL_CTX_set_max_early_data(ctx, 0);
+    SSL_CTX_set_max_cert_list(
+        ctx, static_cast<long>(std::min<std::size_t>(config.limits.handshake, 1 << 20)));
+}
+
+} // namespace
+
+std::shared_ptr<tls_state> detail::make_tls_state(const tls_config& config)
+{
+    const error_queue_guard guard;
+    check_limits(config.limits);
+    check_roles(config);
+
+    auto state = std::make_shared<tls_state>();
+    const bool server = config.role == tls_role::server;
+    state->ctx.reset(SSL_CTX_new(server ? TLS_server_method() : TLS_client_method()));
+    require(state->ctx != nullptr, "no TLS context can be made");
+    state->role = config.role;
+    state->verify = !server && !config.insecure_skip_verification;
+    state->small_records = config.small_records;
+    state->limits = config.limits;
+    if (!config.server_name.empty())
+        state->server_name = parse_peer_name(config.server_name, "server_name").text;
+
+    use_modes(state->ctx.get(), config);
+    use_protocol(state->ctx.get(), config);
+    use_trust(*state, config);
+    use_alpn(*state, config);
+    use_identities(*state, config);
+    return state;
+}
+
+tls_context::tls_context(const tls_config& config)
+    : slot_(std::make_shared<detail::tls_context_slot>())
+{
+    slot_->state = detail::make_tls_state(config);
+}
+
+void tls_context::reload(const tls_config& config)
+{
+    const auto fresh = detail::make_tls_state(config);
+    const detail::error_queue_guard guard;
+    const std::lock_guard lock(slot_->mutex);
+    const auto& old = *slot_->state;
+    if (fresh->role != old.role)
+        contradiction("reload() cannot turn a client's context into a server's, or back");
+    fresh->generation = old.generation + 1;
+    // The tickets in the clients' hands stay good. 80 bytes: name, HMAC key, AES key.
+    std::array<unsigned char, 80> keys{};
+    if (fresh->role == tls_role::server &&
+        SSL_CTX_get_tlsext_ticket_keys(old.ctx.get(), keys.data(), keys.size()) == 1)
+        SSL_CTX_set_tlsext_ticket_keys(fresh->ctx.get(), keys.data(), keys.size());
+    OPENSSL_cleanse(keys.data(), keys.size());
+    slot_->state = fresh;
+}
+
+std::uint64_t tls_context::generation() const
+{
+    return slot_->current()->generation;
+}
+
+tls_role tls_context::role() const
+{
+    return slot_->current()->role;
+}
+
+} // namespace funcptr

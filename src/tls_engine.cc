@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: MIT
+//
+// How a TLS connection moves.
+//
+// update() makes one pass: finish the handshake, read, write. Reading comes first, because it makes
+// answers (tickets, key updates, alerts) which must be in nwrite before update() returns. Writing
+// never enables more reading, so one pass does it all.
+//
+// Three marks on nwrite keep it bounded without a deadlock:
+//
+//     0 ----------- nwrite ------------- half-way ------------- nwrite_hard
+//                   awrite waits         reading waits          cause limit
+//
+// If reading waited where awrite does, two ends that both have much to say would each stop reading
+// for want of the other's reading, for ever. Reading alone only makes small answers, so between the
+// first mark and the second it goes on.
+//
+// Every SSL_get_error goes through read_record(), write_record(), handshake() or say_goodbye(), and
+// every failure ends in fail(): after it OpenSSL is not asked to read, write or shut down again.
+
+#include "detail/tls_engine.h"
+
+#include <openssl/ssl.h>
+
+#include <algorithm>
+#include <new>
+#include <string>
+#include <utility>
+
+#include "detail/tls_cause.h"
+#include "funcptr/error.h"
+
+namespace funcptr::detail {
+
+namespace {
+
+constexpr std::size_t largest_record = 16 * 1024; // of plaintext: RFC 8446, 5.1
+// 1,460 (an Ethernet frame's TCP payload) less 40 for IPv6 and TCP options and 22 to 37 for TLS.
+constexpr std::size_t small_record = 1300;
+constexpr std::size_t data_that_excuses_key_updates = 1024 * 1024;
+
+/// SSL_CTX_set_msg_callback: counts what the peer may not flood us with, notes our own alerts.
+void on_message(int sent, int, int type, const void* bytes, std::size_t size, SSL*, void* context)
+{
+    auto& link = *static_cast<tls_link*>(context);
+    if (type == SSL3_RT_ALERT && sent != 0 && size == 2)
+        link.alert_sent = static_cast<const unsigned char*>(bytes)[1];
+    if (type == SSL3_RT_HANDSHAKE && sent == 0 && link.established &&
+        ++link.key_updates > link.limits->key_updates)
+        link.fault = tls_fault::key_updates;
+}
+
+} // namespace
+
+tls_engine::tls_engine(std::shared_ptr<const tls_state> from, std::optional<std::string_view> peer)
+    : state(std::move(from))
+    , nread(state->limits.nread)
+    , nwrite(state->limits.nwrite_hard)
+    , aread(state->limits.aread)
+    , awrite(state->limits.awrite)
+    , small_left(state->small_records)
+{
+    const error_queue_guard guard;
+    choose_peer_name(peer);
+    link.in = &nread;
+    link.out = &nwrite;
+    link.limits = &state->limits;
+
+    ssl.reset(SSL_new(state->ctx.get()));
+    BIO* bio = BIO_new(tls_bio_method());
+    if (!ssl || bio == nullptr) {
+        BIO_free(bio);
+        throw std::bad_alloc();
+    }
+    BIO_set_data(bio, &link);
+    SSL_set_bio(ssl.get(), bio, bio); // takes it over
+    SSL_set_msg_callback(ssl.get(), on_message);
+    SSL_set_msg_callback_arg(ssl.get(), &link);
+    if (state->role == tls_role::server) {
+        SSL_set_accept_state(ssl.get());
+        return;
+    }
+    SSL_set_connect_state(ssl.get());
+    if (!name.text.empty())
+        verify_peer_name();
+}
+
+void tls_engine::choose_peer_name(std::optional<std::string_view> peer)
+{
+    if (state->role == tls_role::server && peer)
+        throw error(errc::bad_configuration, "server_name is for clients; a server verifies none");
+    if (peer)
+        name = parse_peer_name(*peer, "server_name"); // refuses the empty one
+    else if (!state->server_name.empty())
+        name = parse_peer_name(state->server_name, "server_name");
+    else if (state->verify)
+        throw error(errc::bad_configuration,
+                    "a client needs a server_name to verify, in the tls_config or for the filter");
+}
+
+/// SNI is for names alone (RFC 6066, 3); addresses and names are verified by different calls, and
+/// each takes the other's text for a name that no certificate has.
+void tls_engine::verify_peer_name()
+{
+    X509_VERIFY_PARAM* param = SSL_get0_param(ssl.get());
+    // The subject's CN is no name of a host (RFC 9525, 2), and "w*.example" no wildcard (6.3).
+    X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
+                                               X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
+    const bool set =
+        name.is_ip ? X509_VERIFY_PARAM_set1_ip_asc(param, name.text.c_str()) == 1
+                   : X509_VERIFY_PARAM_set1_host(param, name.text.data(), name.text.size()) == 1 &&
+                         SSL_set_tlsext_host_name(ssl.get(), name.text.c_str()) == 1;
+    if (!set)
+        throw error(errc::bad_configuration,
+                    "server_name \"" + name.text + "\" cannot be used: " + error_text());
+}
+
+void tls_engine::update() noexcept
+{
+    if (stage == filter_state::closed)
+        return;
+    const error_queue_guard guard;
+    started = true;
+    pending = false;
+    try {
+        if (stage == filter_state::handshaking && !handshake())
+            return;
+        read();
+        if (stage == filter_state::open)
+            write();
+        if (stage == filter_state::open && read_closed && write_closed)
+            finish({.kind = close_kind::clean, .text = "clean"});
+    } catch (const std::bad_alloc&) {
+        finish({.kind = close_kind::internal, .text = "out of memory"}); // too short for the heap
+    }
+}
+
+/// True when it is done.
+bool tls_engine::handshake()
+{
+    clear_error_queue();
+    const int result = SSL_do_handshake(ssl.get());
+    if (result == 1) {
+        link.established = true;
+        stage = filter_state::open;
+        return true;
+    }
+    const int ssl_error = SSL_get_error(ssl.get(), result);
+    if (ssl_error != SSL_ERROR_WANT_READ)
+        fail(ssl_error);
+    return false;
+}
+
+void tls_engine::read()
+{
+    while (stage == filter_state::open && !read_closed) {
+        if (nread.empty() && !link.eof && SSL_has_pending(ssl.get()) == 0)
+            return;
+        const tls_limits& limits = state->limits;
+        const bool full = aread.room() == 0;
+        if (full || nwrite.size() >= limits.nwrite + (limits.nwrite_hard - limits.nwrite) / 2) {
+            pending = true;
+            return;
+        }
+        if (!read_record())
+            return;
+    }
+}
+
+/// False when there was nothing to read. SSL_MODE_AUTO_RETRY is off, so "want read" also comes
+/// after a message of the handshake protocol, with more to read behind it.
+bool tls_engine::read_record()
+{
+    const std::size_t waiting = nread.size();
+    const std::size_t messages = link.key_updates;
+    const std::span<std::byte> room = aread.prepare(largest_record);
+    std::size_t got = 0;
+    clear_error_queue();
+    const int result = SSL_read_ex(ssl.get(), room.data(), room.size(), &got);
+    if (result == 1) {
+        aread.commit(got);
+        if ((data_since_update += got) >= data_that_excuses_key_updates)
+            data_since_update = link.key_updates = 0;
+        return true;
+    }
+    const int ssl_error = SSL_get_error(ssl.get(), result);
+    if (ssl_error == SSL_ERROR_ZERO_RETURN)
+        return read_closed = true;
+    if (ssl_error != SSL_ERROR_WANT_READ || link.fault != tls_fault::none) {
+        fail(ssl_error);
+        return false;
+    }
+    return nread.size() != waiting || link.key_updates != messages;
+}
+
+void tls_engine::write()
+{
+    if (write_closed)
+        return;
+    if (SSL_get_key_update_type(ssl.get()) != SSL_KEY_UPDATE_NONE && !handshake())
+        return;
+    while (!awrite.empty()) {
+        if (nwrite.size() >= state->limits.nwrite) {
+            pending = true;
+            return;
+        }
+        if (!write_record())
+            return;
+    }
+    if (close_wanted)
+        say_goodbye();
+}
+
+bool tls_engine::write_record()
+{
+    const std::size_t size = std::min(awrite.size(), next_record_size());
+    std::size_t taken = 0;
+    clear_error_queue();
+    const int result = SSL_write_ex(ssl.get(), awrite.data().data(), size, &taken);
+    if (result != 1) {
+        fail(SSL_get_error(ssl.get(), result));
+        return false;
+    }
+    awrite.consume(taken);
+    small_left -= small_left == 0 ? 0 : 1;
+    if (++records >= state->limits.records_per_key && SSL_version(ssl.get()) >= TLS1_3_VERSION) {
+        records = 0;
+        SSL_key_update(ssl.get(), SSL_KEY_UPDATE_NOT_REQUESTED); // goes out with the next record
+    }
+    return true;
+}
+
+std::size_t tls_engine::next_record_size() const noexcept
+{
+    return small_left == 0 ? largest_record : small_record;
+}
+
+/// Once, and never again: a second SSL_shutdown would read, and fail on data still in flight. What
+/// the peer says until its own close_notify is read by read(), as before.
+void tls_engine::say_goodbye()
+{
+    clear_error_queue();
+    const int result = SSL_shutdown(ssl.get());
+    if (result < 0)
+        return fail(SSL_get_error(ssl.get(), result));
+    write_closed = true; // 0 and 1 both mean sent; SSL_get_error says nothing useful of a 0
+}
+
+void tls_engine::fail(int ssl_error)
+{
+    finish(describe({link, state->role, ssl_error, take_tls_error(), name.text}));
+}
+
+void tls_engine::finish(close_cause why) noexcept
+{
+    cause = std::move(why);
+    stage = filter_state::closed;
+    pending = false;
+}
+
+bool tls_engine::update_keys() noexcept
+{
+    if (stage != filter_state::open || close_wanted || SSL_version(ssl.get()) < TLS1_3_VERSION)
+        return false;
+    const error_queue_guard guard;
+    return SSL_key_update(ssl.get(), SSL_KEY_UPDATE_REQUESTED) == 1;
+}
+
+/// OpenSSL's two record buffers (some 34 KB) go only when neither holds a byte; it gets new ones by
+/// itself. Shrinking a buffer that holds something needs memory, and may be refused.
+void tls_engine::trim() noexcept
+{
+    const error_queue_guard guard;
+    if (stage != filter_state::handshaking)
+        SSL_free_buffers(ssl.get());
+    small_left = state->small_records;
+    for (buffer* each : {&nread, &nwrite, &aread, &awrite}) {
+        try {
+            each->shrink();
+        } catch (const std::bad_alloc&) {
+            return;
+        }
+    }
+}
+
+} // namespace funcptr::detail
