@@ -39,8 +39,8 @@ void set_serial(X509* certificate)
     bytes[0] = static_cast<unsigned char>((bytes[0] & 0x7f) | 0x40);
     const std::unique_ptr<BIGNUM, freed_by<BN_free>> number(
         BN_bin2bn(bytes.data(), bytes.size(), nullptr));
-    require(number != nullptr &&
-            BN_to_ASN1_INTEGER(number.get(), X509_get_serialNumber(certificate)) != nullptr);
+    require(number != nullptr
+            && BN_to_ASN1_INTEGER(number.get(), X509_get_serialNumber(certificate)) != nullptr);
 }
 
 void set_validity(X509* certificate, std::chrono::seconds valid_for)
@@ -51,7 +51,8 @@ void set_validity(X509* certificate, std::chrono::seconds valid_for)
     constexpr long day = 24 * 60 * 60;
     require(X509_time_adj_ex(X509_getm_notAfter(certificate),
                              static_cast<int>(valid_for.count() / day),
-                             static_cast<long>(valid_for.count() % day), nullptr) != nullptr);
+                             static_cast<long>(valid_for.count() % day), nullptr)
+            != nullptr);
 }
 
 void set_subject(X509* certificate, const std::string& name)
@@ -61,8 +62,9 @@ void set_subject(X509* certificate, const std::string& name)
     X509_NAME* subject = X509_get_subject_name(certificate);
     require(X509_NAME_add_entry_by_NID(subject, NID_commonName, MBSTRING_ASC,
                                        reinterpret_cast<const unsigned char*>(common.data()),
-                                       static_cast<int>(common.size()), -1, 0) == 1 &&
-            X509_set_issuer_name(certificate, subject) == 1);
+                                       static_cast<int>(common.size()), -1, 0)
+                == 1
+            && X509_set_issuer_name(certificate, subject) == 1);
 }
 
 void add_name(GENERAL_NAMES* to, const peer_name& name)
@@ -79,8 +81,8 @@ void add_names(X509* certificate, const std::vector<std::string>& names)
     require(all != nullptr);
     for (const std::string& one : names)
         add_name(all.get(), parse_peer_name(one, "self_signed name"));
-    require(X509_add1_ext_i2d(certificate, NID_subject_alt_name, all.get(), 0,
-                              X509V3_ADD_DEFAULT) == 1);
+    require(X509_add1_ext_i2d(certificate, NID_subject_alt_name, all.get(), 0, X509V3_ADD_DEFAULT)
+            == 1);
 }
 
 void add_extension(X509* certificate, int nid, const char* value)
@@ -97,10 +99,10 @@ self_signed_certificate to_pem(X509* certificate, EVP_PKEY* key)
 {
     const bio_ptr certificate_out(BIO_new(BIO_s_mem()));
     const bio_ptr key_out(BIO_new(BIO_s_secmem())); // wiped when freed
-    require(certificate_out && key_out &&
-            PEM_write_bio_X509(certificate_out.get(), certificate) == 1 &&
-            PEM_write_bio_PKCS8PrivateKey(key_out.get(), key, nullptr, nullptr, 0, nullptr,
-                                          nullptr) == 1);
+    require(
+        certificate_out && key_out && PEM_write_bio_X509(certificate_out.get(), certificate) == 1
+        && PEM_write_bio_PKCS8PrivateKey(key_out.get(), key, nullptr, nullptr, 0, nullptr, nullptr)
+               == 1);
     return {bio_text(certificate_out.get()), bio_text(key_out.get())};
 }
 

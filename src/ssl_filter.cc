@@ -77,8 +77,8 @@ void SSLFilter::trim() noexcept
 
 std::size_t SSLFilter::memory() const noexcept
 {
-    return engine_->nread.capacity() + engine_->nwrite.capacity() + engine_->aread.capacity() +
-           engine_->awrite.capacity();
+    return engine_->nread.capacity() + engine_->nwrite.capacity() + engine_->aread.capacity()
+           + engine_->awrite.capacity();
 }
 
 bool SSLFilter::resume(const tls_session& session) noexcept
@@ -98,8 +98,8 @@ tls_session SSLFilter::session() const
     const error_queue_guard guard;
     tls_session result;
     const SSL_SESSION* present = SSL_get0_session(engine_->ssl.get());
-    if (engine_->state->role == tls_role::server || !engine_->link.established ||
-        present == nullptr || SSL_SESSION_is_resumable(present) == 0)
+    if (engine_->state->role == tls_role::server || !engine_->link.established || present == nullptr
+        || SSL_SESSION_is_resumable(present) == 0)
         return result;
     auto state = std::make_shared<tls_session_state>();
     state->session.reset(SSL_SESSION_dup(present));
@@ -162,8 +162,8 @@ tls_peer SSLFilter::peer() const
         facts.server_name = name;
     facts.resumed = SSL_session_reused(ssl) == 1;
     facts.chain = describe_chain(ssl);
-    facts.verified = !facts.chain.empty() && SSL_get_verify_mode(ssl) != SSL_VERIFY_NONE &&
-                     SSL_get_verify_result(ssl) == X509_V_OK;
+    facts.verified = !facts.chain.empty() && SSL_get_verify_mode(ssl) != SSL_VERIFY_NONE
+                     && SSL_get_verify_result(ssl) == X509_V_OK;
     return facts;
 }
 

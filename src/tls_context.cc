@@ -56,8 +56,8 @@ void require(bool ok, const std::string& step)
 
 void check_limits(const tls_limits& limits)
 {
-    if (limits.nread == 0 || limits.aread == 0 || limits.awrite == 0 || limits.nwrite == 0 ||
-        limits.handshake == 0)
+    if (limits.nread == 0 || limits.aread == 0 || limits.awrite == 0 || limits.nwrite == 0
+        || limits.handshake == 0)
         contradiction("a limit of tls_limits is 0: nothing could ever move");
     if (limits.nwrite_hard < limits.nwrite || limits.nwrite_hard - limits.nwrite < 64 * 1024)
         contradiction("limits.nwrite_hard must be at least 64 KiB more than limits.nwrite");
@@ -109,8 +109,8 @@ loaded_identity load_identity(const tls_identity& config)
     loaded.leaf = std::move(certificates.front());
     if (X509_check_private_key(loaded.leaf.get(), loaded.key.get()) != 1)
         pem_fault(key.empty() ? chain : key,
-                  "the key does not belong to the first certificate of " + chain.origin + " (" +
-                      name_text(X509_get_subject_name(loaded.leaf.get())) + ")");
+                  "the key does not belong to the first certificate of " + chain.origin + " ("
+                      + name_text(X509_get_subject_name(loaded.leaf.get())) + ")");
     loaded.chain.reset(sk_X509_new_null());
     for (std::size_t i = 1; i < certificates.size(); ++i) {
         if (!loaded.chain || sk_X509_push(loaded.chain.get(), certificates[i].get()) <= 0)
@@ -161,13 +161,15 @@ void use_identities(tls_state& state, const tls_config& config)
         const bool first = &one == &state.identities.front();
         const ssl_ptr trial(SSL_new(state.ctx.get()));
         const bool usable = first ? SSL_CTX_use_cert_and_key(state.ctx.get(), one.leaf.get(),
-                                                             one.key.get(), one.chain.get(), 1) == 1
+                                                             one.key.get(), one.chain.get(), 1)
+                                        == 1
                                   : SSL_use_cert_and_key(trial.get(), one.leaf.get(), one.key.get(),
-                                                         one.chain.get(), 1) == 1;
+                                                         one.chain.get(), 1)
+                                        == 1;
         if (!usable)
             throw error(errc::bad_certificate,
-                        "the certificate of " + name_text(X509_get_subject_name(one.leaf.get())) +
-                            " cannot be used: " + error_text());
+                        "the certificate of " + name_text(X509_get_subject_name(one.leaf.get()))
+                            + " cannot be used: " + error_text());
     }
     if (state.identities.size() > 1)
         SSL_CTX_set_cert_cb(state.ctx.get(), choose_identity, &state);
@@ -225,9 +227,8 @@ void set_session_context(SSL_CTX* ctx, const std::string& trust, int mode)
     const std::string whole = std::to_string(mode) + "\n" + trust;
     std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
     unsigned size = 0;
-    require(EVP_Digest(whole.data(), whole.size(), digest.data(), &size, EVP_sha256(), nullptr) ==
-                    1 &&
-                SSL_CTX_set_session_id_context(ctx, digest.data(), size) == 1,
+    require(EVP_Digest(whole.data(), whole.size(), digest.data(), &size, EVP_sha256(), nullptr) == 1
+                && SSL_CTX_set_session_id_context(ctx, digest.data(), size) == 1,
             "the session context cannot be set");
 }
 
@@ -272,8 +273,8 @@ void use_alpn(tls_state& state, const tls_config& config)
 {
     for (const std::string& name : config.alpn) {
         if (name.empty() || name.size() > 255)
-            contradiction("alpn \"" + name.substr(0, 255) +
-                          "\": a protocol's name has 1 to 255 bytes (RFC 7301, 3.1)");
+            contradiction("alpn \"" + name.substr(0, 255)
+                          + "\": a protocol's name has 1 to 255 bytes (RFC 7301, 3.1)");
         state.alpn += static_cast<char>(name.size());
         state.alpn += name;
     }
@@ -286,7 +287,8 @@ void use_alpn(tls_state& state, const tls_config& config)
     // Of all of OpenSSL's setters this one returns 0 for success.
     require(SSL_CTX_set_alpn_protos(state.ctx.get(),
                                     reinterpret_cast<const unsigned char*>(state.alpn.data()),
-                                    static_cast<unsigned>(state.alpn.size())) == 0,
+                                    static_cast<unsigned>(state.alpn.size()))
+                == 0,
             "alpn");
 }
 
@@ -300,14 +302,14 @@ void use_protocol(SSL_CTX* ctx, const tls_config& config)
     const std::string& tls12 = config.ciphers_tls12;
     const std::string& tls13 = config.ciphers_tls13;
     SSL_CTX_set_security_level(ctx, security_level);
-    require(SSL_CTX_set_min_proto_version(ctx, version_number(config.min_version)) == 1 &&
-                SSL_CTX_set_max_proto_version(ctx, version_number(config.max_version)) == 1,
+    require(SSL_CTX_set_min_proto_version(ctx, version_number(config.min_version)) == 1
+                && SSL_CTX_set_max_proto_version(ctx, version_number(config.max_version)) == 1,
             "the protocol versions");
-    require(SSL_CTX_set_cipher_list(ctx, tls12.empty() ? default_ciphers_tls12 : tls12.c_str()) ==
-                1,
+    require(SSL_CTX_set_cipher_list(ctx, tls12.empty() ? default_ciphers_tls12 : tls12.c_str())
+                == 1,
             "ciphers_tls12 \"" + tls12 + "\"");
-    require(SSL_CTX_set_ciphersuites(ctx, tls13.empty() ? default_ciphers_tls13 : tls13.c_str()) ==
-                1,
+    require(SSL_CTX_set_ciphersuites(ctx, tls13.empty() ? default_ciphers_tls13 : tls13.c_str())
+                == 1,
             "ciphers_tls13 \"" + tls13 + "\"");
     require(SSL_CTX_set1_groups_list(ctx, groups) == 1, "the key exchange groups");
     require(SSL_CTX_set1_sigalgs_list(ctx, signatures) == 1, "the signature algorithms");
@@ -317,9 +319,9 @@ void use_modes(SSL_CTX* ctx, const tls_config& config)
 {
     // What openssl.cnf may have set is taken back first, "ignore truncation" above all.
     SSL_CTX_clear_options(ctx, SSL_CTX_get_options(ctx));
-    SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
-                                 SSL_OP_ENABLE_MIDDLEBOX_COMPAT | SSL_OP_PRIORITIZE_CHACHA |
-                                 SSL_OP_CIPHER_SERVER_PREFERENCE);
+    SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION
+                                 | SSL_OP_ENABLE_MIDDLEBOX_COMPAT | SSL_OP_PRIORITIZE_CHACHA
+                                 | SSL_OP_CIPHER_SERVER_PREFERENCE);
     if (!config.session_tickets)
         SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
     if (!config.session_tickets && config.role == tls_role::server)
@@ -331,8 +333,8 @@ void use_modes(SSL_CTX* ctx, const tls_config& config)
     // AUTO_RETRY off: SSL_read returns after each post-handshake message, so that the bound on what
     // they make us answer is looked at after each. NO_AUTO_CHAIN: what is sent is what was given.
     SSL_CTX_clear_mode(ctx, SSL_MODE_AUTO_RETRY);
-    SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-                              SSL_MODE_NO_AUTO_CHAIN);
+    SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER
+                              | SSL_MODE_NO_AUTO_CHAIN);
     // Off, so that OpenSSL never takes a byte past the record at hand: what follows close_notify
     // belongs to the user.
     SSL_CTX_set_read_ahead(ctx, 0);
@@ -385,8 +387,8 @@ void tls_context::reload(const tls_config& config)
     fresh->generation = old.generation + 1;
     // The tickets in the clients' hands stay good. 80 bytes: name, HMAC key, AES key.
     std::array<unsigned char, 80> keys{};
-    if (fresh->role == tls_role::server &&
-        SSL_CTX_get_tlsext_ticket_keys(old.ctx.get(), keys.data(), keys.size()) == 1)
+    if (fresh->role == tls_role::server
+        && SSL_CTX_get_tlsext_ticket_keys(old.ctx.get(), keys.data(), keys.size()) == 1)
         SSL_CTX_set_tlsext_ticket_keys(fresh->ctx.get(), keys.data(), keys.size());
     OPENSSL_cleanse(keys.data(), keys.size());
     slot_->state = fresh;

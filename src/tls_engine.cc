@@ -45,8 +45,8 @@ void on_message(int sent, int, int type, const void* bytes, std::size_t size, SS
     auto& link = *static_cast<tls_link*>(context);
     if (type == SSL3_RT_ALERT && sent != 0 && size == 2)
         link.alert_sent = static_cast<const unsigned char*>(bytes)[1];
-    if (type == SSL3_RT_HANDSHAKE && sent == 0 && link.established &&
-        ++link.key_updates > link.limits->key_updates)
+    if (type == SSL3_RT_HANDSHAKE && sent == 0 && link.established
+        && ++link.key_updates > link.limits->key_updates)
         link.fault = tls_fault::key_updates;
 }
 
@@ -104,12 +104,12 @@ void tls_engine::verify_peer_name()
 {
     X509_VERIFY_PARAM* param = SSL_get0_param(ssl.get());
     // The subject's CN is no name of a host (RFC 9525, 2), and "w*.example" no wildcard (6.3).
-    X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
-                                               X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
+    X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS
+                                               | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
     const bool set =
         name.is_ip ? X509_VERIFY_PARAM_set1_ip_asc(param, name.text.c_str()) == 1
-                   : X509_VERIFY_PARAM_set1_host(param, name.text.data(), name.text.size()) == 1 &&
-                         SSL_set_tlsext_host_name(ssl.get(), name.text.c_str()) == 1;
+                   : X509_VERIFY_PARAM_set1_host(param, name.text.data(), name.text.size()) == 1
+                         && SSL_set_tlsext_host_name(ssl.get(), name.text.c_str()) == 1;
     if (!set)
         throw error(errc::bad_configuration,
                     "server_name \"" + name.text + "\" cannot be used: " + error_text());

@@ -16,7 +16,7 @@
 namespace {
 
 using funcptr::poster;
-using test::watchdog;
+using funcptr::testing::watchdog;
 
 /// Runs something once, at the next turn of the loop, through libev alone.
 class next_turn {

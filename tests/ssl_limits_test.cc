@@ -81,8 +81,8 @@ std::vector<std::size_t> record_sizes(const buffer& records)
     std::vector<std::size_t> sizes;
     const std::string_view all = records.view();
     for (std::size_t at = 0; at + 5 <= all.size(); at += 5 + sizes.back())
-        sizes.push_back(static_cast<unsigned char>(all[at + 3]) * 256U +
-                        static_cast<unsigned char>(all[at + 4]));
+        sizes.push_back(static_cast<unsigned char>(all[at + 3]) * 256U
+                        + static_cast<unsigned char>(all[at + 4]));
     return sizes;
 }
 

@@ -140,8 +140,8 @@ TEST(TlsContext, ABrokenPemIsToldWithItsLine)
     std::string broken = good().certificate_pem; // 27 characters are its first line
     broken[60] = '*';
     const std::string text = "# a comment\n" + good().certificate_pem + broken;
-    const auto line = 1 + std::count(text.begin(), text.end() - 30, '\n') -
-                      (std::count(broken.begin(), broken.end() - 30, '\n'));
+    const auto line = 1 + std::count(text.begin(), text.end() - 30, '\n')
+                      - (std::count(broken.begin(), broken.end() - 30, '\n'));
     const tls_config config{.role = tls_role::server,
                             .certificate_file = dir.put("chain.pem", text),
                             .key_pem = good().key_pem};

@@ -16,7 +16,7 @@
 namespace {
 
 using namespace std::chrono_literals;
-using test::watchdog;
+using funcptr::testing::watchdog;
 using zmq::socket_type;
 
 /// A socket whose callbacks are the test's.

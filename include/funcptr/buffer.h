@@ -141,8 +141,8 @@ private:
     bool append_after_growth(std::span<const std::byte> bytes)
     {
         const auto* first = block_.get();
-        const bool own = std::less_equal<>()(first, bytes.data()) && capacity_ != 0 &&
-                         std::less<>()(bytes.data(), first + capacity_);
+        const bool own = std::less_equal<>()(first, bytes.data()) && capacity_ != 0
+                         && std::less<>()(bytes.data(), first + capacity_);
         const auto offset = own ? static_cast<std::size_t>(bytes.data() - (first + head_)) : 0;
         make_room(bytes.size());
         const auto* source = own ? block_.get() + head_ + offset : bytes.data();

@@ -36,9 +36,9 @@ inline zmq::socket_t new_zmq_socket(zmq::context_t& context, zmq::socket_type ty
     try {
         return {context, type};
     } catch (const zmq::error_t& failed) {
-        throw error(zmq_code(failed.num()), "cannot make a ZeroMQ socket of type " +
-                                                std::to_string(static_cast<int>(type)) + ": " +
-                                                failed.what());
+        throw error(zmq_code(failed.num()), "cannot make a ZeroMQ socket of type "
+                                                + std::to_string(static_cast<int>(type)) + ": "
+                                                + failed.what());
     }
 }
 
@@ -111,9 +111,9 @@ inline void zmq_event::attach(ev::loop_ref loop)
         if (failed.num() != EINVAL)
             throw error(zmq_code(failed.num()),
                         std::string("cannot watch a ZeroMQ socket: ") + failed.what());
-        throw error(errc::unsupported_socket, "cannot watch a ZeroMQ socket of type " +
-                                                  std::to_string(static_cast<int>(type)) +
-                                                  ": thread-safe sockets have no ZMQ_FD");
+        throw error(errc::unsupported_socket, "cannot watch a ZeroMQ socket of type "
+                                                  + std::to_string(static_cast<int>(type))
+                                                  + ": thread-safe sockets have no ZMQ_FD");
     }
     seat(loop, fd);
 }
@@ -215,8 +215,8 @@ inline void zmq_event::resume()
 inline void zmq_event::weight(int share)
 {
     if (share < 1 || share > 1000)
-        throw std::invalid_argument("zmq_event: a weight of " + std::to_string(share) +
-                                    " is not within 1 to 1000");
+        throw std::invalid_argument("zmq_event: a weight of " + std::to_string(share)
+                                    + " is not within 1 to 1000");
     weight_ = share;
 }
 
@@ -385,9 +385,9 @@ inline void zmq_event::discard_rest() noexcept
         return;
     hub()->state().guard([&] {
         hub()->state().log(log_level::warning,
-                           "zmq_event: read() left " +
-                               std::to_string(counters_.discarded_frames - before) +
-                               " frame(s) of a message; they are discarded");
+                           "zmq_event: read() left "
+                               + std::to_string(counters_.discarded_frames - before)
+                               + " frame(s) of a message; they are discarded");
     });
 }
 

@@ -452,8 +452,8 @@ inline void zmq_seat::unpark() noexcept
 
 inline void set_budget(ev::loop_ref loop, const zmq_budget& budget)
 {
-    if (budget.messages < 1 || budget.bytes < 1 || budget.time.count() < 1 ||
-        budget.park_interval.count() < 1)
+    if (budget.messages < 1 || budget.bytes < 1 || budget.time.count() < 1
+        || budget.park_interval.count() < 1)
         throw std::invalid_argument("zmq_budget: each of messages, bytes, time and park_interval "
                                     "must be at least 1");
     detail::loop_state::of(loop).extension<detail::zmq_hub>().budget(budget);

@@ -142,16 +142,16 @@ inline close_cause limit_cause(const failure& what)
     close_cause cause{.kind = close_kind::limit};
     switch (what.link.fault) {
     case tls_fault::nwrite:
-        cause.text = "limit: our answers to the peer reached nwrite_hard (" +
-                     std::to_string(limits.nwrite_hard) + " bytes)";
+        cause.text = "limit: our answers to the peer reached nwrite_hard ("
+                     + std::to_string(limits.nwrite_hard) + " bytes)";
         break;
     case tls_fault::handshake:
-        cause.text = "limit: the peer's handshake is longer than " +
-                     std::to_string(limits.handshake) + " bytes";
+        cause.text = "limit: the peer's handshake is longer than "
+                     + std::to_string(limits.handshake) + " bytes";
         break;
     default:
-        cause.text = "limit: more than " + std::to_string(limits.key_updates) +
-                     " key updates or tickets without data in between";
+        cause.text = "limit: more than " + std::to_string(limits.key_updates)
+                     + " key updates or tickets without data in between";
     }
     return cause;
 }

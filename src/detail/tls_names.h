@@ -25,8 +25,8 @@ struct peer_name {
 inline bool is_ip_address(const std::string& text)
 {
     std::array<unsigned char, 16> bytes{};
-    return ::inet_pton(AF_INET, text.c_str(), bytes.data()) == 1 ||
-           ::inet_pton(AF_INET6, text.c_str(), bytes.data()) == 1;
+    return ::inet_pton(AF_INET, text.c_str(), bytes.data()) == 1
+           || ::inet_pton(AF_INET6, text.c_str(), bytes.data()) == 1;
 }
 
 /// What is wrong with a DNS name (without the dot at its end); nullptr when nothing is.
@@ -34,8 +34,8 @@ inline const char* dns_name_fault(std::string_view name)
 {
     const auto outside_ascii = [](char c) { return static_cast<unsigned char>(c) >= 0x80; };
     const auto allowed = [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-               c == '-' || c == '_';
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')
+               || c == '-' || c == '_';
     };
     if (name.empty())
         return "it is empty";
@@ -73,9 +73,9 @@ inline peer_name parse_peer_name(std::string_view text, const char* option)
     if (text.size() > 1 && text.back() == '.')
         text.remove_suffix(1);
     if (const char* fault = dns_name_fault(text))
-        throw error(errc::bad_configuration, std::string(option) + " \"" +
-                                                 std::string(text.substr(0, 253)) +
-                                                 "\" cannot be used: " + fault);
+        throw error(errc::bad_configuration, std::string(option) + " \""
+                                                 + std::string(text.substr(0, 253))
+                                                 + "\" cannot be used: " + fault);
     return {std::string(text), false};
 }
 

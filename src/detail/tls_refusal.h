@@ -106,8 +106,8 @@ inline std::string refusal_text(const tls_refusal& refusal, const std::string& p
     case X509_V_ERR_CERT_HAS_EXPIRED:
         return "the certificate expired on " + refusal.detail + " (or this machine's clock is off)";
     case X509_V_ERR_CERT_NOT_YET_VALID:
-        return "the certificate is not valid before " + refusal.detail +
-               " (or this machine's clock is off)";
+        return "the certificate is not valid before " + refusal.detail
+               + " (or this machine's clock is off)";
     case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
         return "the certificate is self-signed (to believe it, give it as trust_file)";
     case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:

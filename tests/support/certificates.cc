@@ -69,7 +69,8 @@ std::string key_text(EVP_PKEY* key, const std::string& password)
     const bool encrypted = !password.empty();
     require(PEM_write_bio_PKCS8PrivateKey(out.get(), key, encrypted ? EVP_aes_128_cbc() : nullptr,
                                           encrypted ? password.data() : nullptr,
-                                          static_cast<int>(password.size()), nullptr, nullptr) == 1,
+                                          static_cast<int>(password.size()), nullptr, nullptr)
+                == 1,
             "writing a key");
     return text_of(out);
 }
@@ -96,8 +97,8 @@ std::string alternative_names(const std::vector<std::string>& names)
 {
     std::string text;
     for (const std::string& name : names) {
-        const bool address = std::isdigit(static_cast<unsigned char>(name.front())) != 0 ||
-                             name.find(':') != std::string::npos;
+        const bool address = std::isdigit(static_cast<unsigned char>(name.front())) != 0
+                             || name.find(':') != std::string::npos;
         text += (text.empty() ? "" : ",") + std::string(address ? "IP:" : "DNS:") + name;
     }
     return text;
@@ -107,16 +108,16 @@ void fill(X509* to, const certificate_request& request)
 {
     std::uint64_t serial = 0;
     require(RAND_bytes(reinterpret_cast<unsigned char*>(&serial), 7) == 1, "serial");
-    require(X509_set_version(to, X509_VERSION_3) == 1 &&
-                ASN1_INTEGER_set_uint64(X509_get_serialNumber(to), serial + 1) == 1 &&
-                X509_gmtime_adj(X509_getm_notBefore(to), request.valid_from_days * day) !=
-                    nullptr &&
-                X509_gmtime_adj(X509_getm_notAfter(to), request.valid_to_days * day) != nullptr &&
-                X509_NAME_add_entry_by_txt(
-                    X509_get_subject_name(to), "CN", MBSTRING_UTF8,
-                    reinterpret_cast<const unsigned char*>(request.common_name.c_str()), -1, -1,
-                    0) == 1,
-            "filling in");
+    require(
+        X509_set_version(to, X509_VERSION_3) == 1
+            && ASN1_INTEGER_set_uint64(X509_get_serialNumber(to), serial + 1) == 1
+            && X509_gmtime_adj(X509_getm_notBefore(to), request.valid_from_days * day) != nullptr
+            && X509_gmtime_adj(X509_getm_notAfter(to), request.valid_to_days * day) != nullptr
+            && X509_NAME_add_entry_by_txt(
+                   X509_get_subject_name(to), "CN", MBSTRING_UTF8,
+                   reinterpret_cast<const unsigned char*>(request.common_name.c_str()), -1, -1, 0)
+                   == 1,
+        "filling in");
 }
 
 } // namespace
@@ -129,8 +130,8 @@ issued make_certificate(const certificate_request& request, const issued* issuer
     const x509 signer = issuer != nullptr ? parse_certificate(issuer->certificate_pem) : nullptr;
     const pkey signer_key = issuer != nullptr ? parse_key(issuer->key_pem) : nullptr;
     X509* by = signer ? signer.get() : made.get();
-    require(X509_set_issuer_name(made.get(), X509_get_subject_name(by)) == 1 &&
-                X509_set_pubkey(made.get(), key.get()) == 1,
+    require(X509_set_issuer_name(made.get(), X509_get_subject_name(by)) == 1
+                && X509_set_pubkey(made.get(), key.get()) == 1,
             "issuer");
     add_extension(made.get(), by, NID_subject_key_identifier, "hash");
     add_extension(made.get(), by, NID_basic_constraints,
@@ -155,21 +156,21 @@ std::string make_revocation_list(const issued& issuer, const std::vector<issued>
     const crl list(X509_CRL_new());
     const std::unique_ptr<ASN1_TIME, freed_by<ASN1_TIME_free>> now(X509_gmtime_adj(nullptr, -60));
     const std::unique_ptr<ASN1_TIME, freed_by<ASN1_TIME_free>> then(X509_gmtime_adj(nullptr, day));
-    require(X509_CRL_set_version(list.get(), X509_CRL_VERSION_2) == 1 &&
-                X509_CRL_set_issuer_name(list.get(), X509_get_subject_name(by.get())) == 1 &&
-                X509_CRL_set1_lastUpdate(list.get(), now.get()) == 1 &&
-                X509_CRL_set1_nextUpdate(list.get(), then.get()) == 1,
+    require(X509_CRL_set_version(list.get(), X509_CRL_VERSION_2) == 1
+                && X509_CRL_set_issuer_name(list.get(), X509_get_subject_name(by.get())) == 1
+                && X509_CRL_set1_lastUpdate(list.get(), now.get()) == 1
+                && X509_CRL_set1_nextUpdate(list.get(), then.get()) == 1,
             "revocation list");
     for (const issued& each : revoked) {
         const x509 one = parse_certificate(each.certificate_pem);
         X509_REVOKED* entry = X509_REVOKED_new();
-        require(X509_REVOKED_set_serialNumber(entry, X509_get_serialNumber(one.get())) == 1 &&
-                    X509_REVOKED_set_revocationDate(entry, now.get()) == 1 &&
-                    X509_CRL_add0_revoked(list.get(), entry) == 1,
+        require(X509_REVOKED_set_serialNumber(entry, X509_get_serialNumber(one.get())) == 1
+                    && X509_REVOKED_set_revocationDate(entry, now.get()) == 1
+                    && X509_CRL_add0_revoked(list.get(), entry) == 1,
                 "revoking");
     }
-    require(X509_CRL_sort(list.get()) == 1 &&
-                X509_CRL_sign(list.get(), key.get(), EVP_sha256()) > 0,
+    require(X509_CRL_sort(list.get()) == 1
+                && X509_CRL_sign(list.get(), key.get(), EVP_sha256()) > 0,
             "signing a revocation list");
     const bio out(BIO_new(BIO_s_mem()));
     require(PEM_write_bio_X509_CRL(out.get(), list.get()) == 1, "writing a revocation list");

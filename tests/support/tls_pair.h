@@ -51,8 +51,8 @@ struct tls_pair {
     /// Until nothing moves; true when both are open.
     bool connect()
     {
-        return network.run() && client.state() == filter_state::open &&
-               server.state() == filter_state::open;
+        return network.run() && client.state() == filter_state::open
+               && server.state() == filter_state::open;
     }
 
     SSLFilter client;

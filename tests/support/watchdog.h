@@ -7,7 +7,7 @@
 #include <ev++.h>
 #include <gtest/gtest.h>
 
-namespace test {
+namespace funcptr::testing {
 
 class watchdog {
 public:
@@ -39,4 +39,4 @@ private:
     ev::timer timer_;
 };
 
-} // namespace test
+} // namespace funcptr::testing
