@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+//
+// callback.h: a std::function that may replace or destroy itself while it runs.
+//
+// A std::function must not be assigned to or destroyed during its own call, and that is just what
+// callbacks do ("on the first message, switch", "on close, delete the connection"). This one moves
+// the function out of harm's way for the call. A call within the call finds nothing to run.
+//
+// Threads: one at a time. Lifetime: what the function captured lives until the call is over.
+//
+//     funcptr::callback<int> on_number;
+//     on_number = [&](int n) { owner.reset(); };   // destroys on_number, too
+//     if (!on_number(42))
+//         return;                                  // owner is gone: touch nothing of it
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <utility>
+
+namespace funcptr {
+
+template <class... Arguments>
+class callback {
+public:
+    using function = std::function<void(Arguments...)>;
+
+    callback() = default;
+    callback(const callback&) = delete;
+    callback& operator=(const callback&) = delete;
+    ~callback()
+    {
+        if (running_ != nullptr)
+            running_->destroyed = true;
+    }
+
+    /// Takes effect from the next call on.
+    callback& operator=(function to)
+    {
+        ++version_;
+        function_ = std::move(to);
+        return *this;
+    }
+
+    explicit operator bool() const noexcept { return static_cast<bool>(function_); }
+
+    /// Runs the function, if there is one. False when that destroyed this object. What the function
+    /// throws is passed on.
+    bool operator()(Arguments... arguments)
+    {
+        if (!function_)
+            return true;
+        call now{*this, std::move(function_), version_, running_};
+        function_ = nullptr;
+        running_ = &now;
+        now.running(std::forward<Arguments>(arguments)...);
+        return !now.destroyed;
+    }
+
+private:
+    /// One call under way; puts the function back, also when it threw.
+    struct call {
+        callback& owner;
+        function running;
+        std::uint32_t version;
+        call* outer;
+        bool destroyed = false;
+
+        ~call()
+        {
+            if (destroyed) {
+                if (outer != nullptr)
+                    outer->destroyed = true;
+                return;
+            }
+            owner.running_ = outer;
+            if (owner.version_ == version)
+                owner.function_ = std::move(running);
+        }
+    };
+
+    function function_;
+    std::uint32_t version_ = 0;
+    call* running_ = nullptr;
+};
+
+} // namespace funcptr

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: MIT
+//
+// listener.h: one port on IPv4 and IPv6, and accept on a loop.
+//
+// bind_listeners() turns a text into bound and listening sockets, and reports for each address how
+// far it came. listener puts them on a loop and hands out what they accept: in bounded batches,
+// under one limit for all of them, with the peer's address in its canonical form. When the process
+// runs out of descriptors it waits and recovers by itself instead of spinning.
+//
+// It does not read or write: see connection.h. It never shares a port with another program
+// (SO_REUSEPORT) unless told to.
+//
+// Threads: those of the loop; bind_listeners() may be called in any, and may block while it
+// resolves a name. Lifetime: the loop must outlive the listener. Legal in the callback: everything,
+// destroying the listener included.
+//
+//     funcptr::listener listener(loop, "*:7020", [&](funcptr::accepted peer) {
+//         std::cout << peer.peer << " is here\n";
+//     });
+//     std::cout << listener.report() << '\n'; // "listening on 0.0.0.0:7020 and [::]:7020"
+//     funcptr::run(loop);
+//
+// Specs, several separated by commas:
+//     *:7020               0.0.0.0 and [::]
+//     [::]:7020 0.0.0.0:0  one address; port 0 lets the system choose, the same for all of a spec
+//     localhost:https      all addresses of a name; a port may be a name of /etc/services
+//     [fe80::1%eth0]:7020  a link-local address needs its interface
+//     unix:/path           a unix socket; unix:@name is an abstract one
+#pragma once
+
+#include <ev++.h>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <ostream>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+#include "error.h"
+#include "export.h"
+#include "socket.h"
+
+namespace funcptr {
+
+/// When some of a spec's addresses cannot be had.
+enum class bind_policy : std::uint8_t {
+    /// A family or address that this machine does not have is left out, as long as one is left; a
+    /// port that is taken is an error all the same.
+    prefer_all,
+    require_all, ///< all or nothing
+};
+
+/// Where it went wrong.
+enum class bind_step : std::uint8_t { none, resolve, socket, option, bind, listen };
+
+FUNCPTR_API const char* to_string(bind_step step) noexcept;
+
+struct bind_options {
+    bind_policy policy = bind_policy::prefer_all;
+    /// Connections that the kernel holds until they are accepted (listen(2)); cut to
+    /// net.core.somaxconn, 4,096 on today's Linux.
+    int backlog = 4096;
+    /// SO_REUSEPORT: several sockets, also of several programs of this user, share the port and the
+    /// kernel deals the connections out. Off: two programs by mistake on one port must be an error.
+    bool reuse_port = false;
+};
+
+/// What became of one address.
+struct bind_entry {
+    address where;
+    bind_step step = bind_step::none; ///< the step that failed; none when it listens
+    std::error_code error;
+    std::string hint; ///< what may help, e.g. who holds the port; may be empty
+};
+
+class FUNCPTR_API bind_report {
+public:
+    std::vector<bind_entry> entries;
+
+    /// "listening on 0.0.0.0:7020 and [::]:7020", with what was left out and why.
+    std::string to_string() const;
+    friend std::ostream& operator<<(std::ostream& out, const bind_report& report)
+    {
+        return out << report.to_string();
+    }
+};
+
+struct bound_listeners {
+    std::vector<unique_fd> sockets; ///< listening, non-blocking, close-on-exec
+    std::vector<address> addresses; ///< of each, with the port that it got
+    bind_report report;
+};
+
+/// Binds and listens, all or nothing of what the policy asks for; both belong to one transaction,
+/// since EADDRINUSE may come from either. Throws funcptr::error: errc::bad_spec showing where in
+/// the text it is wrong, errc::resolve, or the first failed step's errno, naming spec, address and
+/// hint.
+FUNCPTR_API bound_listeners bind_listeners(std::string_view spec, const bind_options& options = {});
+
+struct listener_options {
+    bind_options bind{};
+    /// Connections at a time, over all sockets. 10,000: half of the descriptors that a process
+    /// usually may have. At the limit nothing is accepted; the kernel's queue holds the rest.
+    std::size_t connections = 10000;
+    /// Accepts per turn of the loop, over all sockets, so that a flood of connections does not keep
+    /// the others waiting. 64: some hundred microseconds.
+    unsigned batch = 64;
+    /// The first pause when descriptors or memory are used up; doubled up to the second. 50 ms to
+    /// 1 s: at most 20 tries a second, and soon there when it is over.
+    std::chrono::milliseconds backoff = std::chrono::milliseconds(50);
+    std::chrono::milliseconds backoff_limit = std::chrono::seconds(1);
+    /// TCP_NODELAY on what is accepted: small answers go out at once.
+    bool no_delay = true;
+    /// SO_KEEPALIVE: a peer that lost its power is noticed in the end.
+    bool keepalive = true;
+};
+
+/// Counts since the start.
+struct listener_counters {
+    std::uint64_t accepted = 0;
+    std::uint64_t skipped = 0;   ///< gone before they were accepted (ECONNABORTED and the like)
+    std::uint64_t starved = 0;   ///< times that descriptors or memory were used up
+    std::size_t connections = 0; ///< now
+};
+
+class FUNCPTR_API listener {
+public:
+    using accept_handler = std::function<void(accepted)>;
+
+    /// Binds (see bind_listeners) and accepts from the next turn on. Throws what that throws.
+    listener(ev::loop_ref loop, std::string_view spec, accept_handler on_accept,
+             const listener_options& options = {});
+    /// Takes over what is bound already.
+    listener(ev::loop_ref loop, bound_listeners bound, accept_handler on_accept,
+             const listener_options& options = {});
+    listener(const listener&) = delete;
+    listener& operator=(const listener&) = delete;
+    /// Closes the sockets; the kernel resets what was not accepted. Connections stay.
+    ~listener();
+
+    const bind_report& report() const noexcept;
+    /// The addresses that it listens on.
+    const std::vector<address>& addresses() const noexcept;
+    /// The port that all of them share; 0 for unix sockets.
+    std::uint16_t port() const noexcept;
+
+    /// Stops accepting; the kernel's queue goes on filling.
+    void pause();
+    void resume();
+    bool paused() const noexcept;
+
+    /// Accepts what the kernel's queue still holds, then closes the sockets: nobody who was let in
+    /// by the kernel is reset. The handler is called for each from within. Idempotent.
+    void stop();
+
+    listener_counters counters() const noexcept;
+
+private:
+    class impl;
+    std::unique_ptr<impl> impl_;
+};
+
+} // namespace funcptr

@@ -1,0 +1,434 @@
+// SPDX-License-Identifier: MIT
+#include <funcptr/listener.h>
+#include <funcptr/loop.h>
+
+#include <gtest/gtest.h>
+#include <netdb.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <functional>
+#include <memory>
+#include <sstream>
+#include <vector>
+
+#include "../src/detail/net_syscalls.h"
+#include "support/sockets.h"
+#include "support/watchdog.h"
+
+namespace {
+
+using namespace std::chrono_literals;
+using funcptr::accepted;
+using funcptr::address;
+using funcptr::address_family;
+using funcptr::bind_listeners;
+using funcptr::listener;
+using funcptr::unique_fd;
+using funcptr::testing::connect_to;
+using funcptr::testing::watchdog;
+
+/// Has this machine IPv6? On some, socket() works and ::1 cannot be bound.
+bool has_ipv6()
+{
+    const unique_fd fd(::socket(AF_INET6, SOCK_STREAM, 0));
+    const auto loopback = *address::parse("[::1]:0").value;
+    return fd && ::bind(fd.get(), loopback.data(), loopback.size()) == 0;
+}
+
+std::error_code failure(std::string_view spec, const funcptr::bind_options& options = {},
+                        std::string* sentence = nullptr)
+{
+    try {
+        (void)bind_listeners(spec, options);
+    } catch (const funcptr::error& failed) {
+        if (sentence != nullptr)
+            *sentence = failed.what();
+        return failed.code();
+    }
+    return {};
+}
+
+// --- binding ----------------------------------------------------------------------------------
+
+TEST(BindListeners, GivesBothFamiliesOnePort)
+{
+    if (!has_ipv6())
+        GTEST_SKIP() << "no IPv6 on this machine";
+    for (int i = 0; i < 20; ++i) {
+        const auto bound = bind_listeners("*:0");
+        ASSERT_EQ(bound.sockets.size(), 2u);
+        EXPECT_NE(bound.addresses[0].port(), 0);
+        EXPECT_EQ(bound.addresses[0].port(), bound.addresses[1].port());
+        EXPECT_NE(bound.addresses[0].family(), bound.addresses[1].family());
+    }
+}
+
+TEST(BindListeners, GivesLoopbackOfBothFamiliesOnePort)
+{
+    if (!has_ipv6())
+        GTEST_SKIP() << "no IPv6 on this machine";
+    const auto bound = bind_listeners("127.0.0.1:0,[::1]:0");
+    ASSERT_EQ(bound.sockets.size(), 2u);
+    EXPECT_EQ(bound.addresses[0].port(), bound.addresses[1].port());
+}
+
+TEST(BindListeners, FindsThePortThatIsFreeOnBothWhenMostAreTakenOnOne)
+{
+    if (!has_ipv6())
+        GTEST_SKIP() << "no IPv6 on this machine";
+    // IPv4 alone is taken on many ports: binding IPv6 first and trying IPv4 then would often fail.
+    std::vector<unique_fd> taken;
+    for (int i = 0; i < 500; ++i) {
+        unique_fd fd(::socket(AF_INET, SOCK_STREAM, 0));
+        const auto any = address::any_ipv4(0);
+        ASSERT_EQ(::bind(fd.get(), any.data(), any.size()), 0);
+        ::listen(fd.get(), 1);
+        taken.push_back(std::move(fd));
+    }
+    for (int i = 0; i < 20; ++i)
+        EXPECT_EQ(bind_listeners("*:0").sockets.size(), 2u);
+}
+
+TEST(BindListeners, SetsV6OnlyNonBlockingAndCloseOnExec)
+{
+    if (!has_ipv6())
+        GTEST_SKIP() << "no IPv6 on this machine";
+    const auto bound = bind_listeners("[::]:0");
+    int only = 0;
+    socklen_t size = sizeof only;
+    ::getsockopt(bound.sockets[0].get(), IPPROTO_IPV6, IPV6_V6ONLY, &only, &size);
+    EXPECT_EQ(only, 1);
+    EXPECT_TRUE(::fcntl(bound.sockets[0].get(), F_GETFL) & O_NONBLOCK);
+    EXPECT_TRUE(::fcntl(bound.sockets[0].get(), F_GETFD) & FD_CLOEXEC);
+    // So IPv4 is free on the same port.
+    const auto port = std::to_string(bound.addresses[0].port());
+    EXPECT_EQ(failure("0.0.0.0:" + port), std::error_code());
+}
+
+TEST(BindListeners, NeverSharesAPortUnlessAsked)
+{
+    const auto first = bind_listeners("127.0.0.1:0");
+    const auto spec = first.addresses[0].to_string();
+    std::string sentence;
+    EXPECT_EQ(failure(spec, {}, &sentence), std::errc::address_in_use);
+    EXPECT_NE(sentence.find(spec), std::string::npos) << sentence;
+    EXPECT_NE(sentence.find("(pid " + std::to_string(::getpid()) + ")"), std::string::npos)
+        << "it does not name the holder: " << sentence;
+    EXPECT_EQ(failure(spec, {.reuse_port = true}), std::errc::address_in_use)
+        << "shared with one that did not ask for it";
+}
+
+TEST(BindListeners, TakesAllAddressesOfAName)
+{
+    addrinfo hints{};
+    hints.ai_socktype = SOCK_STREAM;
+    hints.ai_flags = AI_PASSIVE;
+    addrinfo* list = nullptr;
+    ASSERT_EQ(::getaddrinfo("localhost", "0", &hints, &list), 0);
+    std::vector<address> expected; // 127.0.0.1 alone on some machines
+    for (auto* each = list; each != nullptr; each = each->ai_next)
+        if (const auto a = address::from(each->ai_addr, each->ai_addrlen);
+            std::find(expected.begin(), expected.end(), a) == expected.end())
+            expected.push_back(a);
+    ::freeaddrinfo(list);
+    const auto bound = bind_listeners("localhost:0");
+    EXPECT_EQ(bound.report.entries.size(), expected.size());
+    EXPECT_GE(bound.sockets.size(), 1u);
+}
+
+TEST(BindListeners, ToleratesAnAddressThatIsNotHereOnlyWhenOneIsLeft)
+{
+    // 192.0.2.0/24 is for documentation (RFC 5737): no machine has it.
+    const auto bound = bind_listeners("127.0.0.1:0,192.0.2.1:0");
+    EXPECT_EQ(bound.sockets.size(), 1u);
+    ASSERT_EQ(bound.report.entries.size(), 2u);
+    EXPECT_EQ(bound.report.entries[1].step, funcptr::bind_step::bind);
+    EXPECT_EQ(bound.report.entries[1].error, std::errc::address_not_available);
+    EXPECT_NE(bound.report.to_string().find("; not on 192.0.2.1"), std::string::npos);
+    EXPECT_EQ(failure("127.0.0.1:0,192.0.2.1:0", {.policy = funcptr::bind_policy::require_all}),
+              std::errc::address_not_available);
+    EXPECT_EQ(failure("192.0.2.1:0"), std::errc::address_not_available);
+}
+
+TEST(BindListeners, ShowsWhereASpecIsWrong)
+{
+    const auto at = [](std::string_view spec) {
+        std::string sentence;
+        EXPECT_EQ(failure(spec, {}, &sentence), funcptr::errc::bad_spec) << spec << sentence;
+        const auto mark = sentence.rfind("(at character ");
+        EXPECT_NE(mark, std::string::npos) << sentence;
+        return std::stoi(sentence.substr(mark + 14));
+    };
+    EXPECT_EQ(at(""), 1);
+    EXPECT_EQ(at("*"), 2);
+    EXPECT_EQ(at("*:"), 3);
+    EXPECT_EQ(at(":80"), 1);
+    EXPECT_EQ(at("*:70000"), 3);
+    EXPECT_EQ(at("127.0.0.1:0,*:70000"), 15);
+    EXPECT_EQ(at("127.0.0.1:0,"), 13);
+    EXPECT_EQ(at("::1:80"), 1);
+    EXPECT_EQ(at("[::1]"), 6);
+    EXPECT_EQ(at("[::1:80"), 1);
+    EXPECT_EQ(at("[::1%nosuch0]:80"), 6);
+    EXPECT_EQ(failure("no.such.host.invalid:80"), funcptr::errc::resolve);
+    EXPECT_EQ(failure("127.0.0.1:nosuchservice"), funcptr::errc::resolve);
+}
+
+TEST(BindListeners, LeavesNoDescriptorBehindWhenItFails)
+{
+    const auto count = [] {
+        int open = 0;
+        for (int fd = 0; fd < 1024; ++fd)
+            open += ::fcntl(fd, F_GETFD) != -1;
+        return open;
+    };
+    const auto holder = bind_listeners("127.0.0.1:0");
+    const auto before = count();
+    for (int i = 0; i < 10; ++i)
+        EXPECT_NE(failure("*:" + std::to_string(holder.addresses[0].port())), std::error_code());
+    EXPECT_EQ(count(), before);
+}
+
+TEST(BindListeners, TakesUnixPathsAndAbstractNames)
+{
+    const std::string path = ::testing::TempDir() + "funcptr_listener_test.sock";
+    ::unlink(path.c_str());
+    const auto bound =
+        bind_listeners("unix:" + path + ",unix:@funcptr_test_" + std::to_string(::getpid()));
+    EXPECT_EQ(bound.sockets.size(), 2u);
+    for (const auto& where : bound.addresses)
+        EXPECT_TRUE(connect_to(where)) << where;
+    EXPECT_EQ(failure("unix:" + path), std::errc::address_in_use);
+    ::unlink(path.c_str());
+}
+
+TEST(BindReport, ReadsLikeASentence)
+{
+    funcptr::bind_report report;
+    for (const char* text : {"0.0.0.0:80", "[::]:80", "10.0.0.1:80"})
+        report.entries.push_back({*address::parse(text).value, {}, {}, {}});
+    std::ostringstream out;
+    out << report;
+    EXPECT_EQ(out.str(), "listening on 0.0.0.0:80, [::]:80 and 10.0.0.1:80");
+}
+
+// --- accepting --------------------------------------------------------------------------------
+
+class Listener : public ::testing::Test {
+protected:
+    ev::dynamic_loop loop;
+    watchdog dog{loop};
+    std::vector<accepted> peers;
+    std::vector<std::string> lines;
+
+    void SetUp() override
+    {
+        funcptr::set_log_sink(
+            loop, [this](funcptr::log_level, std::string_view line) { lines.emplace_back(line); });
+    }
+    void TearDown() override { funcptr::detail::accept_call = ::accept4; }
+
+    listener::accept_handler keep()
+    {
+        return [this](accepted peer) { peers.push_back(std::move(peer)); };
+    }
+    void until(const std::function<bool()>& done)
+    {
+        while (!done() && !::testing::Test::HasFailure())
+            loop.run(ev::ONCE);
+    }
+};
+
+TEST_F(Listener, HandsOutPeersOfBothFamiliesWithTheirAddress)
+{
+    listener both(loop, "*:0", keep());
+    std::vector<unique_fd> clients;
+    for (const auto& where : both.addresses()) {
+        const auto to = where.family() == address_family::ipv4
+                            ? address::parse("127.0.0.1").value->with_port(both.port())
+                            : address::parse("::1").value->with_port(both.port());
+        clients.push_back(connect_to(to));
+    }
+    until([&] { return peers.size() == clients.size(); });
+    for (const auto& peer : peers) {
+        EXPECT_TRUE(peer.peer.is_loopback()) << peer.peer;
+        EXPECT_NE(peer.peer.port(), 0);
+        EXPECT_TRUE(::fcntl(peer.socket.get(), F_GETFL) & O_NONBLOCK);
+        EXPECT_TRUE(::fcntl(peer.socket.get(), F_GETFD) & FD_CLOEXEC);
+    }
+    EXPECT_EQ(both.counters().accepted, clients.size());
+    EXPECT_EQ(both.counters().connections, clients.size());
+}
+
+TEST_F(Listener, KeepsToItsLimitAndGoesOnWhenAPlaceIsGivenBack)
+{
+    listener small(loop, "127.0.0.1:0", keep(), {.connections = 2});
+    std::vector<unique_fd> clients;
+    for (int i = 0; i < 4; ++i)
+        clients.push_back(connect_to(small.addresses()[0]));
+    until([&] { return peers.size() == 2; });
+    for (int i = 0; i < 5; ++i)
+        loop.run(ev::NOWAIT);
+    EXPECT_EQ(peers.size(), 2u);
+    peers.erase(peers.begin());
+    until([&] { return peers.size() == 2; });
+    peers.clear();
+    until([&] { return peers.size() == 1; });
+    EXPECT_EQ(small.counters().accepted, 4u);
+}
+
+TEST_F(Listener, AcceptsAtMostABatchATurn)
+{
+    listener batch(loop, "127.0.0.1:0", keep(), {.batch = 3});
+    std::vector<unique_fd> clients;
+    for (int i = 0; i < 8; ++i)
+        clients.push_back(connect_to(batch.addresses()[0]));
+    std::vector<std::size_t> after;
+    while (peers.size() < 8 && after.size() < 100) {
+        loop.run(ev::ONCE);
+        after.push_back(peers.size());
+    }
+    EXPECT_EQ(after, (std::vector<std::size_t>{3, 6, 8}));
+}
+
+TEST_F(Listener, PausesAndResumes)
+{
+    listener paused(loop, "127.0.0.1:0", keep());
+    paused.pause();
+    const auto client = connect_to(paused.addresses()[0]);
+    for (int i = 0; i < 5; ++i)
+        loop.run(ev::NOWAIT);
+    EXPECT_TRUE(peers.empty());
+    paused.resume();
+    until([&] { return peers.size() == 1; });
+}
+
+TEST_F(Listener, MayBeDestroyedInItsCallback)
+{
+    std::unique_ptr<listener> doomed;
+    int calls = 0;
+    doomed = std::make_unique<listener>(loop, "127.0.0.1:0", [&](accepted) {
+        ++calls;
+        doomed.reset();
+    });
+    const auto where = doomed->addresses()[0];
+    const auto first = connect_to(where), second = connect_to(where);
+    until([&] { return calls != 0; });
+    loop.run(ev::NOWAIT);
+    EXPECT_EQ(calls, 1);
+}
+
+TEST_F(Listener, ACallbackThatThrowsBreaksTheLoopAndItGoesOn)
+{
+    int calls = 0;
+    listener throwing(loop, "127.0.0.1:0", [&](accepted) {
+        if (++calls == 1)
+            throw std::runtime_error("refused");
+        loop.break_loop();
+    });
+    const auto first = connect_to(throwing.addresses()[0]);
+    EXPECT_THROW(funcptr::run(loop), std::runtime_error);
+    const auto second = connect_to(throwing.addresses()[0]);
+    funcptr::run(loop);
+    EXPECT_EQ(calls, 2);
+}
+
+TEST_F(Listener, OutlivedByItsConnectionsPlaces)
+{
+    auto brief = std::make_unique<listener>(loop, "127.0.0.1:0", keep());
+    const auto client = connect_to(brief->addresses()[0]);
+    until([&] { return peers.size() == 1; });
+    brief.reset();
+    peers.clear(); // gives its place back to nobody
+}
+
+TEST_F(Listener, StopAcceptsWhatTheKernelHadLetInAndResetsNobody)
+{
+    listener stopping(loop, "127.0.0.1:0", keep());
+    std::vector<unique_fd> clients;
+    for (int i = 0; i < 5; ++i)
+        clients.push_back(connect_to(stopping.addresses()[0]));
+    stopping.stop();
+    EXPECT_EQ(peers.size(), 5u);
+    for (const auto& client : clients)
+        EXPECT_EQ(funcptr::testing::peer_ended(client.get()), 0);
+    EXPECT_FALSE(connect_to(stopping.addresses()[0]));
+    stopping.stop();
+}
+
+int injected_error = 0;
+int injected_times = 0;
+int accept_with_errors(int fd, sockaddr* peer, socklen_t* size, int flags)
+{
+    if (injected_times > 0) {
+        --injected_times;
+        errno = injected_error;
+        return -1;
+    }
+    return ::accept4(fd, peer, size, flags);
+}
+
+TEST_F(Listener, SkipsAConnectionThatIsGoneAndTakesTheNext)
+{
+    for (const int number : {ECONNABORTED, EPROTO, EPERM, ENETDOWN, EHOSTUNREACH, ENOPROTOOPT,
+                             EHOSTDOWN, ENONET, ENETUNREACH, ETIMEDOUT, EINTR}) {
+        peers.clear();
+        listener skipping(loop, "127.0.0.1:0", keep());
+        injected_error = number;
+        injected_times = 3;
+        funcptr::detail::accept_call = accept_with_errors;
+        const auto client = connect_to(skipping.addresses()[0]);
+        until([&] { return peers.size() == 1; });
+        EXPECT_EQ(skipping.counters().skipped, number == EINTR ? 0u : 3u);
+    }
+    EXPECT_TRUE(lines.empty());
+}
+
+TEST_F(Listener, WaitsWhenStarvedAndRecoversByItselfWithTwoLines)
+{
+    for (const int number : {EMFILE, ENFILE, ENOBUFS, ENOMEM}) {
+        peers.clear();
+        lines.clear();
+        listener starved(loop, "127.0.0.1:0", keep(), {.backoff = 1ms, .backoff_limit = 2ms});
+        injected_error = number;
+        injected_times = 5;
+        funcptr::detail::accept_call = accept_with_errors;
+        const auto client = connect_to(starved.addresses()[0]);
+        until([&] { return peers.size() == 1; });
+        EXPECT_EQ(starved.counters().starved, 5u);
+        EXPECT_EQ(lines.size(), 2u);
+    }
+}
+
+TEST_F(Listener, ServesEveryoneQueuedOnceDescriptorsReturn)
+{
+    listener starved(loop, "127.0.0.1:0", keep(), {.backoff = 1ms, .backoff_limit = 50ms});
+    std::vector<unique_fd> clients;
+    for (int i = 0; i < 20; ++i)
+        clients.push_back(connect_to(starved.addresses()[0]));
+    rlimit before{};
+    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+    rlimit tight = before;
+    tight.rlim_cur =
+        static_cast<rlim_t>(clients.back().get() + 1); // all that are open, and no more
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &tight), 0);
+    until([&] { return starved.counters().starved >= 3; });
+    EXPECT_TRUE(peers.empty());
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+    until([&] { return peers.size() == 20; });
+    EXPECT_EQ(lines.size(), 2u);
+}
+
+TEST_F(Listener, GivesUpAnAddressThatIsBrokenAndSaysSo)
+{
+    listener broken(loop, "127.0.0.1:0", keep());
+    injected_error = EINVAL;
+    injected_times = 1;
+    funcptr::detail::accept_call = accept_with_errors;
+    const auto client = connect_to(broken.addresses()[0]);
+    until([&] { return !lines.empty(); });
+    EXPECT_NE(lines[0].find("is not served any more"), std::string::npos) << lines[0];
+}
+
+} // namespace
