@@ -6,7 +6,7 @@ import os
 import re
 import sys
 
-from waflib import Configure, Context
+from waflib import Context
 
 top = "."
 out = "build"
@@ -15,9 +15,7 @@ APPNAME = "funcptr"
 _TOP = Context.run_dir
 sys.path.insert(0, os.path.join(_TOP, "waf_tools"))
 
-import commands  # noqa: E402,F401  (its classes are the commands)
-
-Configure.autoconfig = True  # ./waf alone configures when needed
+import commands  # noqa: E402  (its classes are the commands)
 
 
 def _release():
@@ -28,6 +26,12 @@ def _release():
 
 
 VERSION = _release()
+
+
+def _abi():
+    """What the SONAME ends in: before 1.0 a minor release may change the interface."""
+    return VERSION.rsplit(".", 1)[0] if VERSION.startswith("0.") else VERSION.split(".")[0]
+
 
 _WARNINGS = "-Wall -Wextra -Wpedantic -Wconversion -Wshadow".split()
 _SANITIZE = ["-fno-omit-frame-pointer", "-fno-sanitize-recover=all"]
@@ -49,11 +53,12 @@ def options(opt):
 
 
 def init(_ctx):
+    commands.configure_when_needed(_TOP)
     commands.choose_variant()
 
 
 def configure(cfg):
-    cfg.load("compiler_cxx gnu_dirs")
+    cfg.load("compiler_cxx")
     cfg.load("build_version", tooldir="waf_tools")
     cfg.env.append_value("CXXFLAGS", ["-std=c++20"] + _WARNINGS)
     if cfg.options.werror:
@@ -61,6 +66,7 @@ def configure(cfg):
     cfg.env.append_value("LINKFLAGS", ["-Wl,--as-needed", "-pthread"])
     _find_libraries(cfg)
     cfg.find_program("clang++", var="CLANGXX", mandatory=False)
+    cfg.env.DEFINES = []  # HAVE_x for each library: a new one would compile everything again
     common = cfg.env
     for name, (compile_flags, link_flags) in _VARIANTS.items():
         cfg.setenv(name, common)
@@ -85,7 +91,7 @@ def _find_libraries(cfg):
     # Debian has no libev.pc.
     cfg.check_cxx(lib="ev", header_name="ev++.h", uselib_store="EV",
                   errmsg="missing: ./waf deps installs it")
-    cfg.check_cxx(header_name="nlohmann/json.hpp", mandatory=False)
+    pkg("nlohmann_json", "JSON", mandatory=False)
     pkg("libnghttp2", "NGHTTP2", mandatory=False)
     pkg("gnutls", "GNUTLS", mandatory=False)
     pkg("libcares", "CARES", mandatory=False)
@@ -95,6 +101,7 @@ def _find_libraries(cfg):
 
 def build(bld):
     commands.write_compile_commands(bld)
+    commands.install_folders(bld.env)
     bld.load("build_version", tooldir="waf_tools")
     bld(features="build_version", source="build_version.h.in", target="build_version.h",
         release=VERSION, name="build_version")
@@ -103,7 +110,7 @@ def build(bld):
     for part, add in (("examples", _examples), ("tests", _tests), ("bench", _bench), ("fuzz", _fuzz)):
         if part in wanted:
             add(bld)
-    commands.after_build(bld, VERSION)
+    commands.after_build(bld)
 
 
 def _library(bld):
@@ -115,12 +122,13 @@ def _library(bld):
         export_includes="include", install_path="${LIBDIR}")
     if bld.cmd in ("build", "test", "install", "uninstall", "clean", "list"):
         bld(features="cxx cxxshlib", target="funcptr", name="funcptr_shared", use="objects SSL EV",
-            vnum=VERSION, install_path="${LIBDIR}")
-    commands.install_files(bld, VERSION)
+            vnum=VERSION, cnum=_abi(), install_path="${LIBDIR}")
+    commands.install_files(bld, VERSION, (bld.env.cxxshlib_PATTERN % "funcptr") + "." + _abi())
 
 
 def _program(bld, source, target, use="", **more):
-    bld.program(source=source, target=target, use="funcptr %s %s" % (_EVERYTHING, use),
+    bld.program(source=source, target=target, name=os.path.basename(target),
+                use="funcptr %s %s" % (_EVERYTHING, use),
                 includes="include .", install_path=None, **more)
 
 
@@ -128,18 +136,20 @@ def _examples(bld):
     for source in bld.path.ant_glob("examples/*.cc"):
         _program(bld, [source], "examples/" + source.name[:-3])
     gateway = bld.path.ant_glob("examples/gateway/*.cc")
-    if bld.env.LIB_NGHTTP2 and gateway:
-        _program(bld, gateway, "examples/gateway/gateway", "NGHTTP2")
+    if gateway and bld.env.HAVE_NGHTTP2 and bld.env.HAVE_JSON:
+        _program(bld, gateway, "examples/gateway/gateway", "NGHTTP2 JSON")
 
 
 def _tests(bld):
-    if not bld.env.LIB_GTEST:
+    if not bld.env.HAVE_GTEST:
+        if bld.cmd != "test":
+            return  # who only builds need not have it
         bld.fatal("GoogleTest is missing: ./waf deps test installs it")
     bld(features="cxx", source=bld.path.ant_glob("tests/support/*.cc"), target="test_support",
         includes="include tests", use="%s GTEST" % _EVERYTHING)
-    for source in bld.path.ant_glob("tests/*_test.cc"):
-        _program(bld, [source], "tests/" + source.name[:-3], "test_support GTEST NGHTTP2",
-                 features="cxx cxxprogram test_program")
+    for source in commands.selected_tests(bld):
+        _program(bld, [source], "tests/" + source.name[:-3], "test_support GTEST NGHTTP2 JSON",
+                 kind="test")
 
 
 def _bench(bld):
@@ -147,7 +157,7 @@ def _bench(bld):
         includes="include bench")
     for source in bld.path.ant_glob("bench/*_bench.cc"):
         _program(bld, [source], "bench/" + source.name[:-3], "bench_support LIBEVENT",
-                 features="cxx cxxprogram bench_program")
+                 kind="bench")
 
 
 def _fuzz(bld):
@@ -155,7 +165,7 @@ def _fuzz(bld):
         bld.fatal("clang++ is missing: ./waf deps fuzz installs it")
     for source in bld.path.ant_glob("fuzz/*_fuzz.cc"):
         _program(bld, [source], "fuzz/" + source.name[:-3], linkflags=["-fsanitize=fuzzer"],
-                 features="cxx cxxprogram fuzz_program")
+                 kind="fuzz")
 
 
 def shutdown(_ctx):

@@ -49,7 +49,8 @@ def git(top, *arguments):
     """One answer of git about this very folder, '' when there is none."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
     # Somebody else's folder, or a root's in a container, is still the one to be asked about.
-    command = ["git", "-c", "safe.directory=" + top, "-C", top] + list(arguments)
+    # No optional locks: asking must not stand in the way of a commit in another terminal.
+    command = ["git", "--no-optional-locks", "-c", "safe.directory=" + top, "-C", top] + list(arguments)
     try:
         done = subprocess.run(
             command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
@@ -63,7 +64,9 @@ def git(top, *arguments):
 def from_git(top, release):
     if not os.path.exists(os.path.join(top, ".git")):  # a file in worktrees and submodules
         return None
-    described = git(top, "describe", "--match", TAG, "--abbrev=12", "--always", "--dirty", "--long")
+    # --tags: a lightweight tag names a release too, as it does in .git_archival.txt.
+    described = git(top, "describe", "--tags", "--match", TAG, "--abbrev=12", "--always", "--dirty",
+                    "--long")
     if not described:
         return None
     seconds = git(top, "show", "-s", "--format=%ct", "HEAD")
@@ -75,6 +78,14 @@ def numbered(described, release):
     if re.match(r"v[0-9]", described):
         return clean(described[1:])
     return clean("%s-g%s" % (release, described))
+
+
+def disagreement(version, release):
+    """What is wrong when a release's tag and the release number in the sources differ, or ''."""
+    tagged = re.match(r"(.+)-0-g[0-9a-f]+(-dirty)?$", version)
+    if tagged and tagged.group(1) != release:
+        return "the tag says %s, the sources say %s" % (tagged.group(1), release)
+    return ""
 
 
 def iso_time(seconds):
@@ -119,7 +130,7 @@ def read_lines(path):
 # --- waf ----------------------------------------------------------------------------------------
 
 try:
-    from waflib import Options, Task, TaskGen, Utils
+    from waflib import Logs, Options, Task, TaskGen, Utils
 except ImportError:  # used without waf, by the tests and by dist
     TaskGen = None
 
@@ -167,6 +178,9 @@ if TaskGen is not None:
         if not hasattr(bld, "_build_stamp"):
             top = bld.path.abspath()
             bld._build_stamp = stamp(top, release, getattr(Options.options, "build_version", ""))
+            wrong = disagreement(bld._build_stamp[0], release)
+            if wrong:
+                Logs.warn("build_version: %s", wrong)
         return bld._build_stamp
 
     @TaskGen.feature("build_version")

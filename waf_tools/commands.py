@@ -3,14 +3,18 @@
 own function or module."""
 
 import os
+import subprocess
 import sys
+import tempfile
 
-from waflib import Build, Context, Errors, Logs, Options, Scripting, TaskGen
+from waflib import Build, ConfigSet, Configure, Context, Errors, Logs, Options, Scripting, TaskGen, Utils
 
 import source_tools
 import test_runner
 
 VARIANTS = ("debug", "release", "asan", "tsan")
+SANITIZERS = ("asan", "tsan")
+RELEASE_BY_DEFAULT = ("install", "uninstall", "demo", "bench")
 
 # What a command builds besides the library.
 PARTS = {
@@ -26,14 +30,15 @@ PARTS = {
 
 def options(opt):
     opt.add_option("--variant", dest="variant", default="", metavar="NAME",
-                   help="one of %s (default: debug; release for demo and bench)" % ", ".join(VARIANTS))
+                   help="one of %s (default: debug; release for demo, bench and install)"
+                        % ", ".join(VARIANTS))
     opt.add_option("--werror", dest="werror", default=False, action="store_true",
                    help="configure: a warning is an error")
     opt.add_option("--filter", dest="filter", default="", metavar="PATTERN",
                    help="test: GoogleTest's filter, e.g. 'ZmqEvent.*'")
     opt.add_option("--only", dest="only", default="", metavar="TEXT",
-                   help="test, bench, fuzz: only programs (bench: rows) whose name begins so")
-    opt.add_option("--seconds", dest="seconds", default="", metavar="N",
+                   help="test, fuzz: only programs whose name holds TEXT; bench: rows that begin so")
+    opt.add_option("--seconds", dest="seconds", default=0, type=int, metavar="N",
                    help="fuzz: how long for each target (default: 30 for all, 600 with FUNCPTR_FULL=1)")
     opt.add_option("--strict", dest="strict", default=False, action="store_true",
                    help="bench: exit 1 when a goal is missed")
@@ -54,21 +59,18 @@ class _bench(Build.BuildContext):
     """builds and runs the benchmarks, writes build/<variant>/bench.json (--only, --strict)"""
     cmd = "bench"
     fun = "build"
-    default_variant = "release"
 
 
 class _fuzz(Build.BuildContext):
     """builds and runs the fuzz targets (--only, --seconds)"""
     cmd = "fuzz"
     fun = "build"
-    default_variant = "fuzz"
 
 
 class _demo(Build.BuildContext):
     """builds the gateway and runs it at https://localhost:7020"""
     cmd = "demo"
     fun = "build"
-    default_variant = "release"
 
 
 class _dist(Context.Context):
@@ -76,10 +78,31 @@ class _dist(Context.Context):
     cmd = "dist"
 
     def execute(self):
-        import source_dist
-        name = source_dist.write(Context.top_dir, Context.g_module.APPNAME, Context.g_module.VERSION,
-                                 getattr(Options.options, "build_version", ""))
-        Logs.info("wrote %s", name)
+        Logs.info("wrote %s", _write_tarball())
+
+
+class _distcheck(Context.Context):
+    """builds the tarball of dist in another folder (waf's own knows only waf's own dist)"""
+    cmd = "distcheck"
+
+    def execute(self):
+        tarball = os.path.join(Context.run_dir, _write_tarball())
+        with tempfile.TemporaryDirectory() as folder:
+            subprocess.run(["tar", "-xzf", tarball, "-C", folder], check=True)
+            top = os.path.join(folder, os.listdir(folder)[0])
+            environment = dict(os.environ, WAF=os.environ.get("WAF") or Context.waf_dir)
+            done = subprocess.run([sys.executable, "waf", "build"], cwd=top, env=environment, check=False)
+        if done.returncode != 0:
+            raise Errors.WafError("distcheck: %s does not build" % tarball)
+
+
+def _write_tarball():
+    import source_dist
+    try:
+        return source_dist.write(Context.run_dir, Context.g_module.APPNAME, Context.g_module.VERSION,
+                                 Options.options.build_version)
+    except (OSError, ValueError) as failed:
+        raise Errors.WafError("dist: %s" % failed)
 
 
 class _format(Context.Context):
@@ -87,7 +110,7 @@ class _format(Context.Context):
     cmd = "format"
 
     def execute(self):
-        if not source_tools.clang_format(Context.top_dir, fix=True):
+        if not source_tools.clang_format(Context.run_dir, fix=True):
             raise Errors.WafError("format: clang-format failed")
 
 
@@ -96,7 +119,7 @@ class _check(Context.Context):
     cmd = "check"
 
     def execute(self):
-        if not source_tools.check(Context.top_dir):
+        if not source_tools.check(Context.run_dir):
             raise Errors.WafError("check: see above")
 
 
@@ -108,8 +131,10 @@ class _deps(Context.Context):
         raise Errors.WafError("deps must be the first word: ./waf deps test")
 
 
-Scripting.Dist.__doc__ = _dist.__doc__  # ours is taken, but the help shows the last one
-Context.classes.remove(Scripting.DistCheck)  # it knows only the stock dist
+# Ours are taken, being newer; the help shows what it sees last.
+for stock, ours in ((Scripting.Dist, _dist), (Scripting.DistCheck, _distcheck),
+                    (Scripting.dist, _dist), (Scripting.distcheck, _distcheck)):
+    stock.__doc__ = ours.__doc__
 
 
 def choose_variant():
@@ -118,41 +143,89 @@ def choose_variant():
         raise Errors.WafError("there is no variant %r; the variants are %s" % (chosen, ", ".join(VARIANTS)))
     for each in Context.classes:
         if issubclass(each, Build.BuildContext):
-            default = getattr(each, "default_variant", "debug")
-            each.variant = default if default == "fuzz" else chosen or default
+            default = "release" if each.cmd in RELEASE_BY_DEFAULT else "debug"
+            each.variant = "fuzz" if each.cmd == "fuzz" else chosen or default
 
 
-def after_build(bld, version):
+def configure_when_needed(top):
+    """waf configures again when a wscript has changed, but by itself with the options of this call and
+    today's environment: --prefix, --werror and CXX of the first time would be lost. And it refuses
+    what another version of waf configured."""
+    Configure.autoconfig = True
+    lock = os.path.join(top, Options.lockfile)
+    if "configure" in Options.commands or not os.path.exists(lock):
+        return
+    stored = ConfigSet.ConfigSet(lock)
+    Configure.autoconfig = "clobber"  # the stored options
+    for name in ("CXX", "CXXFLAGS", "LINKFLAGS", "PKG_CONFIG_PATH"):
+        if name in stored.environ:
+            os.environ.setdefault(name, stored.environ[name])
+    cache = os.path.join(stored.out_dir, "c4che", "build.config.py")
+    if not os.path.exists(cache) or ConfigSet.ConfigSet(cache).version != Context.HEXVERSION:
+        stored.hash = 0  # no wscript has it
+        stored.store(lock)
+
+
+def after_build(bld):
     """What the command does once everything is compiled."""
     actions = {"test": _run_tests, "bench": _run_bench, "fuzz": _run_fuzz, "demo": _run_demo}
     if bld.cmd in actions:
         bld.add_post_fun(actions[bld.cmd])
 
 
-def _programs(bld, feature):
+def _programs(bld, kind):
     found = {}
     for group in bld.groups:
         for generator in group:
-            if feature in getattr(generator, "features", ()):
+            # Without a link_task: --targets left it out.
+            if getattr(generator, "kind", "") == kind and getattr(generator, "link_task", None):
                 found[os.path.basename(generator.target)] = generator.link_task.outputs[0].abspath()
     return found
 
 
 def _run_tests(bld):
-    environment = dict(os.environ, FUNCPTR_TOP=bld.srcnode.abspath(), FUNCPTR_BUILD=bld.bldnode.abspath())
+    environment = dict(os.environ, FUNCPTR_TOP=bld.srcnode.abspath(), FUNCPTR_BUILD=bld.bldnode.abspath(),
+                       FUNCPTR_VARIANT=bld.variant)
+    environment.setdefault("WAF", Context.waf_dir)  # tests that build a copy need no network for it
     if bld.variant == "tsan":
         # libzmq, libev and OpenSSL are not instrumented and would be blamed for what they do right.
         environment.setdefault("TSAN_OPTIONS", "ignore_noninstrumented_modules=1")
-    good = test_runner.run(_programs(bld, "test_program"), environment, Options.options.filter,
-                           Options.options.only)
+    good = test_runner.run(_programs(bld, "test"), environment, Options.options.filter,
+                           Options.options.only, getattr(bld, "left_out", {}))
     if not good:
-        bld.fatal("test: see above")
+        print(test_runner.closing_line())
+        sys.exit(1)  # bld.fatal() would print behind the sum
+
+
+# Tests of the build itself: what they compile is no sanitizer's business.
+BUILD_TESTS = ("build_version", "deps", "dist", "examples_build", "fuzz_command", "headers", "install",
+               "launcher", "test_command")
+
+
+def selected_tests(bld):
+    """The sources of the tests of this variant; bld.left_out says which are not, and why."""
+    bld.left_out = {}
+    taken = []
+    for source in bld.path.ant_glob("tests/*_test.cc"):
+        name = source.name[: -len(".cc")]
+        if bld.variant in SANITIZERS and name[: -len("_test")] in BUILD_TESTS:
+            bld.left_out[name] = "tests the build: debug and release only"
+        elif bld.variant == "tsan" and not _has_threads(source):
+            bld.left_out[name] = "no threads"
+        else:
+            taken.append(source)
+    return taken
+
+
+def _has_threads(source):
+    text = source.read(encoding="utf-8")
+    return any(word in text for word in ("std::thread", "std::jthread", "std::async", "support/process.h"))
 
 
 def _run_bench(bld):
     import bench
     status = bench.run(
-        _programs(bld, "bench_program"), os.path.join(bld.bldnode.abspath(), "bench.json"),
+        _programs(bld, "bench"), os.path.join(bld.bldnode.abspath(), "bench.json"),
         os.path.join(bld.srcnode.abspath(), "bench", "goals.json"), only=Options.options.only or None,
         strict=Options.options.strict, quick=Options.options.quick,
     )
@@ -163,7 +236,7 @@ def _run_bench(bld):
 def _run_fuzz(bld):
     import fuzz_runner
     top = bld.srcnode.abspath()
-    if not fuzz_runner.run(_programs(bld, "fuzz_program"), os.path.join(top, "fuzz", "corpus"),
+    if not fuzz_runner.run(_programs(bld, "fuzz"), os.path.join(top, "fuzz", "corpus"),
                            bld.bldnode.abspath(), Options.options.only, Options.options.seconds):
         bld.fatal("fuzz: see above")
 
@@ -222,7 +295,20 @@ def _command_of(task):
 # --- install ------------------------------------------------------------------------------------
 
 
-def install_files(bld, version):
+def install_folders(env):
+    """INCLUDEDIR, and what --prefix and --libdir say on this very command line: waf itself takes them at
+    `configure` only, and would install elsewhere without a word."""
+    given = [word.split("=")[0] for word in sys.argv[1:]]
+    if "--prefix" in given:
+        env.PREFIX = Options.options.prefix
+        env.BINDIR = os.path.join(env.PREFIX, "bin")
+        env.LIBDIR = os.path.join(env.PREFIX, "lib" + Utils.lib64())
+    if "--libdir" in given:
+        env.LIBDIR = Options.options.libdir
+    env.INCLUDEDIR = os.path.join(env.PREFIX, "include")
+
+
+def install_files(bld, version, soname):
     if bld.cmd not in ("install", "uninstall"):
         return
     env = bld.env
@@ -237,7 +323,7 @@ def install_files(bld, version):
     ):
         where = env.LIBDIR + folder[len("${LIBDIR}"):]
         bld(features="subst", source=template, target="packaging/" + target, install_path=folder,
-            VERSION=version, SOVERSION=version.split(".")[0],
+            VERSION=version, SONAME=soname,
             # Relative, so that the installed tree can be moved.
             TO_PREFIX=os.path.relpath(env.PREFIX, where), TO_LIBDIR=os.path.relpath(env.LIBDIR, where),
             TO_INCLUDEDIR=os.path.relpath(env.INCLUDEDIR, where))

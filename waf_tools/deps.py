@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""`./waf deps [-n] [--bench] [--interop] [command…]`: installs what is missing.
+"""`./waf deps [-n] [--bench] [--interop] [command…]`: installs what is missing for the commands, or for
+building and testing when none is named.
 
 It runs before waf, because on a new machine waf itself cannot be had until the package lists are
 there. Each command is printed; -n only prints; when everything is there nothing is run.
@@ -8,7 +9,6 @@ there. Each command is printed; -n only prints; when everything is there nothing
 import os
 import shutil
 import subprocess
-import sys
 
 # What it is for: the package in Debian, FreeBSD (pkg), macOS (brew). None: not needed there.
 BUILD = [
@@ -23,7 +23,10 @@ BUILD = [
 ]
 TEST = [
     ("libgtest-dev", "googletest", "googletest"),
+    ("libgnutls28-dev", "gnutls", "gnutls"),
+    ("libc-ares-dev", "c-ares", "c-ares"),
     ("clang", None, None),
+    ("libclang-rt-dev", None, None),
     ("cmake", "cmake", "cmake"),
     ("make", None, None),
     ("git", "git", "git"),
@@ -34,7 +37,7 @@ TEST = [
     ("netbase", None, None),
     ("strace", None, None),
 ]
-CHECK = [("clang-format", None, "clang-format"), ("clang-tidy", None, None)]
+CHECK = [("clang-format", "llvm", "clang-format"), ("clang-tidy", "llvm", "llvm")]
 BENCH = [
     ("libevent-dev", "libevent", "libevent"),
     ("libasio-dev", "asio", "asio"),
@@ -49,88 +52,130 @@ INTEROP = [
     ).split()
 ]
 
-# Which groups a command that follows `deps` needs; a command that is not here needs BUILD alone.
-NEEDS = {"test": [TEST], "fuzz": [TEST], "check": [CHECK], "format": [CHECK], "bench": [BENCH]}
+# Which groups a command that follows `deps` needs beside BUILD.
+NEEDS = {"test": [TEST], "fuzz": [TEST], "check": [CHECK], "format": [CHECK], "bench": [BENCH],
+         "interop": [TEST, INTEROP]}
+OWN = ("-n", "--bench", "--interop")
 
 
-def main(arguments):
-    """Returns the arguments left for waf (None when there are none) and an exit status."""
-    own = [a for a in arguments if a in ("-n", "--bench", "--interop")]
-    rest = [a for a in arguments if a not in ("-n", "--bench", "--interop")]
-    groups = [BUILD] + [group for command in rest for group in NEEDS.get(command, [])]
-    if not rest:
-        groups.append(TEST)
-    groups += [BENCH] * ("--bench" in own) + [INTEROP] * ("--interop" in own)
-    wanted = [row for group in groups for row in group]
-    manager = package_manager()
-    if manager is None:
-        print("waf: deps: no apt-get, pkg or brew here; install by hand what this needs:", file=sys.stderr)
-        print("  " + " ".join(row[0] for row in wanted), file=sys.stderr)
-        return None, 1
-    status = manager(wanted, dry="-n" in own)
-    return (rest or None) if "-n" not in own else None, status
+class Failure(Exception):
+    """What is told in one line."""
 
 
-def package_manager():
-    for program, function in (("apt-get", apt), ("pkg", pkg), ("brew", brew)):
-        if shutil.which(program):
-            return function
-    return None
+def main(arguments, no_waf_yet=False):
+    """Installs; the arguments that are left for waf, None when there are none."""
+    own = [a for a in arguments if a in OWN]
+    rest = [a for a in arguments if a not in OWN]
+    rows = wanted(own, [a for a in rest if not a.startswith("-")])
+    system = this_system()
+    missing = [name for name in names(rows, system.column) if not system.has(name)]
+    system.install(missing, no_waf_yet, Runner(dry="-n" in own))
+    return None if "-n" in own else rest or None
 
 
-def apt(wanted, dry):
-    missing = [name for name in names(wanted, 0) if not dpkg_installed(name)]
-    if not missing:
-        return 0
-    environment = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
-    commands = [["apt-get", "install", "-y", "--no-install-recommends"] + missing]
-    if lists_missing():
-        commands.insert(0, ["apt-get", "update"])
-    status = run_all(as_root(commands), dry, environment)
-    if status == 0 or dry or len(commands) == 2:
-        return status
-    # A list that is old names versions that are gone from the mirrors.
-    return run_all(as_root([["apt-get", "update"]] + commands), dry, environment)
+def wanted(own, commands):
+    groups = [BUILD] + [group for command in commands for group in NEEDS.get(command, [])]
+    groups += [TEST] * (not commands) + [BENCH] * ("--bench" in own) + [INTEROP] * ("--interop" in own)
+    return [row for group in groups for row in group]
 
 
-def pkg(wanted, dry):
-    return run_all(as_root([["pkg", "install", "-y"] + names(wanted, 1)]), dry, os.environ)
+def names(rows, column):
+    return list(dict.fromkeys(row[column] for row in rows if row[column]))
 
 
-def brew(wanted, dry):
-    return run_all([["brew", "install"] + names(wanted, 2)], dry, os.environ)
+class Runner:
+    """Prints each command before it runs; dry: only prints."""
 
+    def __init__(self, dry):
+        self.dry = dry
 
-def names(wanted, column):
-    return list(dict.fromkeys(row[column] for row in wanted if row[column]))
+    def __call__(self, command):
+        if not self.works(command):
+            raise Failure("'%s' failed, see above" % " ".join(command))
 
-
-def dpkg_installed(name):
-    asked = subprocess.run(
-        ["dpkg-query", "-W", "-f", "${db:Status-Status}", name],
-        capture_output=True, text=True, check=False,
-    )
-    return asked.stdout.strip() == "installed"
-
-
-def lists_missing():
-    folder = "/var/lib/apt/lists"
-    return not any(name.endswith(("Packages", "Packages.lz4", "Packages.gz", "Packages.xz"))
-                   for name in (os.listdir(folder) if os.path.isdir(folder) else []))
-
-
-def as_root(commands):
-    if os.geteuid() == 0 or not shutil.which("sudo"):
-        return commands
-    return [["sudo"] + command for command in commands]
-
-
-def run_all(commands, dry, environment):
-    for command in commands:
+    def works(self, command):
         print("+ " + " ".join(command), flush=True)
-        if dry:
-            continue
-        status = subprocess.run(command, env=environment, check=False).returncode
-        if status != 0:
-            return status
-    return 0
+        return self.dry or subprocess.run(command, check=False).returncode == 0
+
+
+# --- one class for each package manager ---------------------------------------------------------
+
+
+class Debian:
+    program, column = "apt-get", 0
+
+    @staticmethod
+    def has(name):
+        return answer(["dpkg-query", "-W", "-f", "${db:Status-Status}", name]) == "installed"
+
+    @classmethod
+    def install(cls, missing, no_waf_yet, run):
+        if not missing and not no_waf_yet:
+            return
+        update = as_root() + ["apt-get", "update"]
+        fresh = not cls.has_lists()
+        if fresh:
+            run(update)
+        if not missing:
+            return
+        # sudo drops the environment, so it is set behind it.
+        command = as_root() + ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "-y",
+                               "--no-install-recommends"] + missing
+        if fresh:
+            run(command)
+        elif not run.works(command):  # old lists name versions that have left the mirrors
+            run(update)
+            run(command)
+
+    @staticmethod
+    def has_lists():
+        folder = "/var/lib/apt/lists"
+        found = os.listdir(folder) if os.path.isdir(folder) else []
+        return any(name.endswith(("Packages", "Packages.lz4", "Packages.gz", "Packages.xz"))
+                   for name in found)
+
+
+class FreeBSD:
+    program, column = "pkg", 1
+
+    @staticmethod
+    def has(name):
+        return answer(["pkg", "query", "%n", name]) != ""
+
+    @staticmethod
+    def install(missing, _no_waf_yet, run):
+        if missing:
+            run(as_root() + ["pkg", "install", "-y"] + missing)
+
+
+class MacOS:
+    program, column = "brew", 2
+
+    @staticmethod
+    def has(name):
+        return answer(["brew", "list", "--versions", name]) != ""
+
+    @staticmethod
+    def install(missing, _no_waf_yet, run):
+        if missing:
+            run(["brew", "install"] + missing)
+
+
+def this_system():
+    for system in (Debian, FreeBSD, MacOS):
+        if shutil.which(system.program):
+            return system
+    raise Failure("no apt-get, pkg or brew here; install by hand: " + " ".join(names(BUILD + TEST, 0)))
+
+
+def answer(command):
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def as_root():
+    if os.geteuid() == 0:
+        return []
+    if shutil.which("sudo"):
+        return ["sudo"]
+    raise Failure("packages are installed by root: run `./waf deps` as root, or install sudo")

@@ -1,15 +1,20 @@
 # SPDX-License-Identifier: MIT
 """Finds a waf and runs it.
 
-In this order: $WAF (a waf script, or a folder that holds waflib: for packagers), the pinned release in
-the cache, a waflib that is installed, the pinned release from waf.io, the copy that Debian ships
-inside its package xmds2 (fetched, unpacked into the cache, never installed).
+In this order: $WAF (a waf script, or a folder that holds waflib: for packagers), the cache, a waflib
+that is installed, the pinned release from waf.io, the copy that Debian ships inside its package xmds2
+(signed by the distribution; unpacked into the cache, never installed).
 
-Whatever is downloaded is hashed, at each run; a wrong hash ends it all, since somebody has then
-changed the file, and another source would hide that. Every failure is one line and exit status 1.
+The pinned release is hashed when it arrives and again at each run; a wrong hash ends it all, since
+somebody has then changed the file, and another source would hide that. Every failure is one line on
+stderr and exit status 1.
+
+The environment: WAF as above; FUNCPTR_WAF_CACHE, another folder than .waf for the cache;
+FUNCPTR_WAF_URL and FUNCPTR_WAF_SHA256, a mirror (file:// too) and what it is to hold.
 """
 
 import hashlib
+import http.client
 import os
 import shutil
 import subprocess
@@ -32,17 +37,22 @@ class Failure(Exception):
     """What is told in one line."""
 
 
+class Unavailable(Exception):
+    """Why one source has no waf; the next is asked."""
+
+
 def main(top, arguments):
     try:
         arguments = run_deps(top, arguments)
         if arguments is None:
             return 0
-        return run_waf(top, arguments, find_waf(top))
-    except Failure as failure:
+        waf = find_waf(top)
+    except (Failure, OSError) as failure:
         print("waf: %s" % failure, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
+    return run_waf(top, arguments, waf)
 
 
 def run_deps(top, arguments):
@@ -51,10 +61,10 @@ def run_deps(top, arguments):
         return arguments
     import deps
 
-    rest, status = deps.main(arguments[1:])
-    if status != 0:
-        raise Failure("deps: a command failed, see above; nothing was built")
-    return rest
+    try:
+        return deps.main(arguments[1:], no_waf_yet=local_waf(top) is None)
+    except deps.Failure as failure:
+        raise Failure("deps: %s" % failure) from failure
 
 
 # --- finding ------------------------------------------------------------------------------------
@@ -66,22 +76,32 @@ def cache_folder(top):
 
 def find_waf(top):
     """The path of a waf script, or of a folder that holds waflib."""
+    found = local_waf(top)
+    if found:
+        return found
+    cache = cache_folder(top)
+    try:
+        return downloaded_release(cache)
+    except Unavailable as reason:
+        return fetched_debian_copy(cache, reason)
+
+
+def local_waf(top):
+    """One that needs no network, or None."""
     if os.environ.get("WAF"):
         return named_waf(os.environ["WAF"])
     cache = cache_folder(top)
-    return (
-        cached_release(cache)
-        or installed_waflib()
-        or debian_copy(cache)
-        or downloaded_release(cache)
-        or fetched_debian_copy(cache)
-    )
+    return cached_release(cache) or installed_waflib() or debian_copy(cache)
 
 
 def named_waf(path):
     path = os.path.abspath(path)
-    if os.path.isfile(path) or os.path.isdir(os.path.join(path, "waflib")):
+    if os.path.isdir(os.path.join(path, "waflib")):
         return path
+    if os.path.isfile(path):
+        with open(path, "rb") as script:
+            if b"waflib" in script.read():
+                return path
     raise Failure("$WAF is %s, which is neither a waf script nor a folder with waflib in it" % path)
 
 
@@ -124,15 +144,8 @@ def debian_copy(cache):
 
 
 def downloaded_release(cache):
-    """None when it cannot be had; the reason is printed, since the next source may fail too."""
     url = os.environ.get("FUNCPTR_WAF_URL") or WAF_URL
-    try:
-        with urllib.request.urlopen(url, timeout=DOWNLOAD_TIMEOUT) as answer:
-            script = answer.read(DOWNLOAD_LIMIT)
-    except (OSError, ValueError) as failed:
-        reason = getattr(failed, "reason", failed)
-        print("waf: cannot download %s: %s" % (url, reason), file=sys.stderr)
-        return None
+    script = download(url)
     os.makedirs(cache, exist_ok=True)
     path = release_path(cache)
     handle, partial = tempfile.mkstemp(dir=cache)
@@ -147,23 +160,45 @@ def downloaded_release(cache):
     return path
 
 
-def fetched_debian_copy(cache):
-    if not shutil.which("apt-get") or not shutil.which("dpkg"):
-        raise Failure(
-            "no waf: set WAF to a waf script or to a folder with waflib, or allow %s" % WAF_URL
+def download(url):
+    try:
+        with urllib.request.urlopen(url, timeout=DOWNLOAD_TIMEOUT) as answer:
+            script = answer.read(DOWNLOAD_LIMIT)
+            announced = answer.headers.get("Content-Length", "")
+    except (OSError, ValueError, http.client.HTTPException) as failed:
+        reason = getattr(failed, "reason", None) or failed
+        raise Unavailable("cannot download %s: %s" % (url, reason)) from failed
+    if announced.isdigit() and len(script) < min(int(announced), DOWNLOAD_LIMIT):
+        raise Unavailable(
+            "cannot download %s: it broke off after %d of %s bytes" % (url, len(script), announced)
         )
+    return script
+
+
+def fetched_debian_copy(cache, why):
+    hint = "set WAF to a waf script or to a folder with waflib"
+    if not shutil.which("apt-get") or not shutil.which("dpkg"):
+        raise Failure("no waf: %s; %s" % (why, hint))
+    print("waf: %s; taking Debian's copy from its package %s" % (why, DEBIAN_PACKAGE), flush=True)
+    os.makedirs(cache, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         # apt drops its rights for a download where it can; the folder must let it.
         os.chmod(scratch, 0o755)
-        print("waf: taking Debian's copy of waf from its package %s" % DEBIAN_PACKAGE, file=sys.stderr)
-        quiet_run(["apt-get", "download", DEBIAN_PACKAGE], scratch)
-        packages = [name for name in os.listdir(scratch) if name.endswith(".deb")]
-        unpacked = os.path.join(scratch, "unpacked")
-        quiet_run(["dpkg", "-x", packages[0], unpacked], scratch)
-        target = os.path.join(cache, "debian", DEBIAN_WAFLIB)
-        shutil.rmtree(target, ignore_errors=True)
-        os.makedirs(os.path.dirname(target), exist_ok=True)
-        shutil.copytree(os.path.join(unpacked, DEBIAN_WAFLIB), target)
+        try:
+            quiet_run(["apt-get", "download", DEBIAN_PACKAGE], scratch)
+            packages = [name for name in os.listdir(scratch) if name.endswith(".deb")]
+            quiet_run(["dpkg", "-x", packages[0], "unpacked"], scratch)
+        except Unavailable as failed:
+            raise Failure("no waf: %s; %s (`./waf deps` fetches package lists), or %s"
+                          % (why, failed, hint)) from failed
+        # Beside its place, then renamed: half a copy must never pass for a whole one.
+        with tempfile.TemporaryDirectory(dir=cache) as beside:
+            whole = os.path.join(beside, DEBIAN_WAFLIB)
+            shutil.copytree(os.path.join(scratch, "unpacked", DEBIAN_WAFLIB), whole)
+            target = os.path.join(cache, "debian", DEBIAN_WAFLIB)
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            if not os.path.isdir(target):  # another launcher may have been faster
+                os.rename(whole, target)
     return target
 
 
@@ -171,10 +206,7 @@ def quiet_run(command, folder):
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise Failure(
-            "no waf: '%s' failed: %s (are the package lists empty? `./waf deps` fetches them)"
-            % (" ".join(command), last)
-        )
+        raise Unavailable("'%s' failed: %s" % (" ".join(command), last))
 
 
 # --- running ------------------------------------------------------------------------------------
@@ -188,8 +220,11 @@ def run_waf(top, arguments, waf):
     shim_removed_modules()
     sys.path.insert(0, waf)
     sys.argv = [os.path.join(top, "waf")] + arguments
-    from waflib import Context, Scripting
-
+    try:
+        from waflib import Context, Scripting
+    except Exception as failed:  # whatever a broken copy throws at us
+        print("waf: the waf in %s cannot be loaded: %s" % (waf, failed), file=sys.stderr)
+        return 1
     Scripting.waf_entry_point(top, Context.WAFVERSION, waf)
     return 0
 

@@ -38,6 +38,8 @@ def epoch(moment):
 def files(top):
     if os.path.exists(os.path.join(top, ".git")):
         listed = build_version.git(top, "ls-files", "-z")
+        if not listed:
+            raise ValueError("git does not say which files belong to it")
         found = [f for f in listed.split("\0") if f and os.path.lexists(os.path.join(top, f))]
     else:  # from a tarball: all that came with it
         found = []

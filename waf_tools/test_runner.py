@@ -15,14 +15,18 @@ WATCHDOG = 20 * 60  # seconds for one program: far beyond the slowest, so that o
 totals = None  # [passed, failed, skipped] of this call, for the closing line
 
 
-def run(programs, environment, pattern="", only=""):
-    """True when no case failed."""
+def run(programs, environment, pattern="", only="", left_out=None):
+    """True when no case failed. `left_out`: programs that are not there, with the reasons; each counts
+    as one that was skipped."""
     global totals
     totals = [0, 0, 0]
     for name in sorted(programs):
-        if not name.startswith(only):
-            continue
-        run_program(name, programs[name], environment, pattern)
+        if only in name:
+            run_program(name, programs[name], environment, pattern)
+    for name, reason in sorted((left_out or {}).items()):
+        if only in name and not pattern:
+            print("%-6s %-28s %s" % ("skip", name, reason))
+            totals[2] += 1
     if sum(totals) == 0:
         print("no test matches")
         totals[1] += 1
@@ -61,14 +65,27 @@ def run_watched(command, environment):
         try:
             status = program.wait(WATCHDOG)
         except subprocess.TimeoutExpired:
-            os.killpg(program.pid, signal.SIGKILL)
-            program.wait()
             status = "none: killed after %d minutes" % (WATCHDOG // 60)
-        except KeyboardInterrupt:
-            os.killpg(program.pid, signal.SIGKILL)
-            raise
+        finally:
+            kill_session(program.pid)
+            program.wait()
         output.seek(0)
         return output.read(), status
+
+
+def kill_session(leader):
+    """All that a test left behind: a server started by a test that crashed would hold its port, and
+    stands in a process group of its own. The session is ours alone: nobody else's process is in it."""
+    for name in os.listdir("/proc") if os.path.isdir("/proc") else ():
+        try:
+            if name.isdigit() and os.getsid(int(name)) == leader:
+                os.kill(int(name), signal.SIGKILL)
+        except OSError:
+            pass  # it ended meanwhile
+    try:
+        os.killpg(leader, signal.SIGKILL)
+    except OSError:
+        pass
 
 
 def read_report(path):
