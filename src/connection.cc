@@ -448,10 +448,9 @@ private:
     void note_filter_end()
     {
         const auto& cause = filter_->cause();
-        set_reason(cause.kind == close_kind::clean ? close_by::peer : close_by::filter,
-                   cause.kind == close_kind::clean
-                       ? "closed by the peer"
-                       : std::string(to_string(cause.kind)) + ": " + cause.text);
+        const bool clean = cause.kind == close_kind::clean;
+        set_reason(clean ? close_by::peer : close_by::filter,
+                   clean ? "closed by the peer" : cause.text);
     }
 
     void socket_failed(int number)
