@@ -22,7 +22,7 @@ std::string_view trim(std::string_view text) noexcept
 {
     const auto first = text.find_first_not_of(" \t");
     if (first == text.npos)
-        return {};
+        return text.substr(text.size()); // still a place in the header
     return text.substr(first, text.find_last_not_of(" \t") - first + 1);
 }
 

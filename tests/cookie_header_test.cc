@@ -107,12 +107,24 @@ TEST(ParseCookieHeader, StopsAtItsBoundsAndSaysSo)
     EXPECT_EQ(large.pairs, pairs{});
 }
 
+template <class Text>
+concept parses = requires(Text&& text)
+{
+    parse_cookie_header(std::forward<Text>(text));
+};
+
 TEST(ParseCookieHeader, PointsIntoTheHeader)
 {
+    static_assert(
+        parses<
+            const char*> && parses<std::string_view> && parses<std::string&> && parses<const std::string&> && !parses<std::string>);
     const std::string header = "first=value";
     const auto parsed = parse_cookie_header(header);
     EXPECT_EQ(parsed.pairs.at(0).name.data(), header.data());
     EXPECT_EQ(parsed.pairs.at(0).value.data(), header.data() + 6);
+    const std::string empty = "a=  ;b=";
+    EXPECT_EQ(parse_cookie_header(empty).pairs.at(0).value.data(), empty.data() + 4);
+    EXPECT_EQ(parse_cookie_header(empty).pairs.at(1).value.data(), empty.data() + 7);
 }
 
 TEST(ParseCookieHeader, TakesLinearTimeForAMebibyteOfHostileHeader)

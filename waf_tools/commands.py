@@ -199,7 +199,7 @@ def _run_tests(bld):
 
 # Tests of the build itself: what they compile is no sanitizer's business.
 BUILD_TESTS = ("build_version", "deps", "dist", "examples_build", "fuzz_command", "headers", "install",
-               "launcher", "test_command")
+               "launcher", "readme", "test_command")
 
 
 def selected_tests(bld):

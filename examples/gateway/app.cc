@@ -102,7 +102,9 @@ void app::handle(http2_stream& stream)
         {"POST", "/publish", &app::publish, nullptr, nullptr},
     };
     const auto& request = stream.request();
-    const std::string_view method = request.method == "HEAD" ? "GET" : request.method;
+    std::string_view method = request.method;
+    if (method == "HEAD")
+        method = "GET";
     bool known = false;
     for (const auto& each : routes) {
         if (request.path != each.path)

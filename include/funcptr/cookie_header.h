@@ -24,6 +24,7 @@
 #pragma once
 
 #include <chrono>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -66,6 +67,10 @@ struct parsed_cookies {
 /// 8.2.3) are to be joined by "; " first, or parsed one by one. Throws std::bad_alloc.
 FUNCPTR_API parsed_cookies parse_cookie_header(std::string_view header,
                                                const cookie_limits& limits = {});
+
+/// Not of a text that is gone before the pairs are looked at.
+template <std::same_as<std::string> Temporary>
+parsed_cookies parse_cookie_header(Temporary&& header, const cookie_limits& limits = {}) = delete;
 
 /// Among all cookies of the codec's name, the first that verifies. When none does: the verdict on
 /// the first that is at least authentic (expired), else on the last one; `missing` when there was
