@@ -298,7 +298,8 @@ TEST_F(Gateway, ASlowBrowserMissesTheOldestAndSlowsNobody)
 
     slow->signal(SIGCONT);
     slow->wait_for("event: missed");
-    EXPECT_GT(std::stoi(slow->wait_for("data: ([0-9]+)$").at(1)), 1000);
+    // It is told at once how many were lost before; the rest follows as it reads on.
+    EXPECT_GT(std::stoi(slow->wait_for("data: ([0-9]+)$").at(1)), 0);
     slow->wait_for("\"n\":" + std::to_string(messages) + "}"); // and it is up to date again
 }
 
