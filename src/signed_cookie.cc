@@ -206,8 +206,7 @@ const cookie_options& signed_cookie::options() const noexcept
 
 std::size_t signed_cookie::max_data() const noexcept
 {
-    const auto body = inside_->room() - body_at - 1 - mac_size;
-    return detail::base64url_bytes(body % 4 == 1 ? body - 1 : body) - times_size;
+    return detail::base64url_bytes(inside_->room() - body_at - 1 - mac_size) - times_size;
 }
 
 // --- sign -------------------------------------------------------------------------------------
