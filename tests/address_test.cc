@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
-#include <set>
+#include <algorithm>
+#include <cstddef>
+#include <string>
 #include <unordered_set>
 
 namespace {
@@ -59,7 +61,11 @@ TEST(Address, SaysWhereTheTextIsWrong)
     EXPECT_EQ(wrong_at("192.0.2.01:80"), 0u); // octal to some, decimal to others
     EXPECT_EQ(wrong_at(""), 0u);
     EXPECT_EQ(wrong_at("unix:"), 5u);
-    EXPECT_EQ(wrong_at("unix:/" + std::string(200, 'x')), 112u);
+    EXPECT_EQ(wrong_at("unix:/" + std::string(200, 'x')), 113u);
+    EXPECT_EQ(wrong_at("unix:@" + std::string(200, 'x')), 113u);
+    EXPECT_EQ(wrong_at("unix:/a\\x00b"), 7u);
+    EXPECT_EQ(wrong_at("[fe80::1%]:80"), 9u);
+    EXPECT_EQ(wrong_at("[fe80::1%4294967296]:80"), 9u);
     EXPECT_EQ(wrong_at(std::string_view("1.2.3.4\0:80", 11)), 7u);
 }
 
@@ -125,6 +131,52 @@ TEST(Address, OfAnUnnamedUnixPeer)
     const auto made = address::from(reinterpret_cast<sockaddr*>(&raw), sizeof raw.sun_family);
     EXPECT_EQ(made.family(), address_family::local);
     EXPECT_EQ(made.to_string(), "unix:");
+}
+
+address unix_of(std::string_view name)
+{
+    sockaddr_un raw{};
+    raw.sun_family = AF_UNIX;
+    std::copy(name.begin(), name.end(), raw.sun_path);
+    return address::from(reinterpret_cast<const sockaddr*>(&raw),
+                         static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name.size()));
+}
+
+TEST(Address, OfAHostileUnixPeerIsOneLineAndStillParsesToItself)
+{
+    using std::string;
+    const auto long_path = "/" + string(107, 'p'); // fills sun_path: no zero at its end
+    const auto long_name = string(1, '\0') + string(107, 'n');
+    for (const auto& name : {string("/a\nb\x7f"), string("\0ab\0c\r\n", 8), string("@path"),
+                             string("back\\slash"), string("/a\\x41"), string("\0", 1),
+                             string("\0@", 2), string("/\xc3\xbc"), long_path, long_name}) {
+        const auto made = unix_of(name);
+        ASSERT_EQ(made.family(), address_family::local);
+        const auto text = made.to_string();
+        EXPECT_EQ(std::count_if(text.begin(), text.end(),
+                                [](unsigned char c) { return c < 0x20 || c == 0x7f; }),
+                  0)
+            << text;
+        EXPECT_EQ(parsed(text), made) << text;
+    }
+    EXPECT_EQ(unix_of("/a\nb").to_string(), "unix:/a\\x0ab");
+    EXPECT_NE(unix_of("@x"), unix_of(string("\0x", 2)));
+    EXPECT_EQ(unix_of("@x").to_string(), "unix:\\x40x");
+    EXPECT_EQ(parsed("unix:/a\\x2Cb").host(), "/a,b");
+}
+
+TEST(Address, KeepsAScopeThatHasNoInterface)
+{
+    sockaddr_in6 raw{};
+    raw.sin6_family = AF_INET6;
+    raw.sin6_addr.s6_addr[0] = 0xfe;
+    raw.sin6_addr.s6_addr[1] = 0x80;
+    for (const auto scope : {70000U, 4294967295U}) {
+        raw.sin6_scope_id = scope;
+        const auto made = address::from(reinterpret_cast<sockaddr*>(&raw), sizeof raw);
+        EXPECT_EQ(made.to_string(), "[fe80::%" + std::to_string(scope) + "]:0");
+        EXPECT_EQ(parsed(made.to_string()), made);
+    }
 }
 
 TEST(Address, WithPortChangesNothingElse)
