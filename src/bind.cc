@@ -1,26 +1,31 @@
 // SPDX-License-Identifier: MIT
 //
-// How one port is had on both families:
-//   - Two sockets, and IPV6_V6ONLY on the IPv6 one before bind(): its default differs from system
-//   to
-//     system, and afterwards it cannot be set (RFC 3493, 5.3).
-//   - Port 0 must give both the same. An IPv4-and-IPv6 probe is bound to [::]:0 first and kept open
-//     while the real ones are bound to its port (all with SO_REUSEADDR, none listening yet, which
-//     Linux allows): so nobody can take the port of one family meanwhile. Binding one and then
-//     trying the other fails whenever the other's is taken.
-//   - listen() only after every bind(): EADDRINUSE may come from either, so they are one
-//   transaction.
-//   - No AI_ADDRCONFIG: with only loopback up it hides 127.0.0.1, and on a host without IPv6 even a
-//     literal ::1.
+// How one port is had on both families
+//
+// Two sockets, and IPV6_V6ONLY on the IPv6 one before bind(): its default differs from system to
+// system, and afterwards it cannot be set (RFC 3493, 5.3).
+//
+// Port 0 must give both the same. An IPv4-and-IPv6 probe is bound to [::]:0 first and kept open
+// while the real ones are bound to its port (all with SO_REUSEADDR, none listening yet, which Linux
+// allows): so nobody can take the port of one family meanwhile. Binding one and then trying the
+// other fails whenever the other's is taken.
+//
+// listen() comes after every bind(), and EADDRINUSE may come from either: they are one transaction,
+// and with a port of the system's choice it is tried again as a whole.
+//
+// No AI_ADDRCONFIG: with only loopback up it hides 127.0.0.1, and on a host without IPv6 even a
+// literal ::1.
 #include <funcptr/listener.h>
 
 #include <netdb.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <stdexcept>
 #include <utility>
 
+#include "detail/net_spec.h"
+#include "detail/net_unix_path.h"
 #include "detail/port_holder.h"
 
 namespace funcptr {
@@ -48,16 +53,11 @@ namespace {
 
 // --- the text ---------------------------------------------------------------------------------
 
-[[noreturn]] void bad_spec(std::string_view spec, std::size_t at, const std::string& why)
-{
-    throw error(errc::bad_spec, "cannot listen on \"" + std::string(spec) + "\": " + why
-                                    + " (at character " + std::to_string(at + 1) + ")");
-}
-
 struct free_addresses {
     void operator()(addrinfo* list) const noexcept { ::freeaddrinfo(list); }
 };
 
+/// REQUIRES: a host or a service. Without a host, the addresses are of no use but for their port.
 std::vector<address> lookup(std::string_view spec, const std::string& host,
                             const std::string& service)
 {
@@ -66,58 +66,61 @@ std::vector<address> lookup(std::string_view spec, const std::string& host,
     hints.ai_family = AF_UNSPEC;
     hints.ai_socktype = SOCK_STREAM;
     addrinfo* list = nullptr;
-    const int failed =
-        ::getaddrinfo(host.empty() ? nullptr : host.c_str(), service.c_str(), &hints, &list);
+    const int failed = ::getaddrinfo(host.empty() ? nullptr : host.c_str(),
+                                     service.empty() ? nullptr : service.c_str(), &hints, &list);
+    const int number = errno;
     const std::unique_ptr<addrinfo, free_addresses> keep(list);
-    if (failed != 0)
-        throw error(errc::resolve,
-                    "cannot listen on \"" + std::string(spec)
-                        + "\": " + (failed == EAI_SERVICE ? service : host) + ": "
-                        + (failed == EAI_SYSTEM ? errno_code(errno).message()
-                                                : std::string(::gai_strerror(failed))));
-    std::vector<address> found;
-    for (const addrinfo* each = list; each != nullptr; each = each->ai_next) {
-        const auto made = address::from(each->ai_addr, each->ai_addrlen);
-        if (made && std::find(found.begin(), found.end(), made) == found.end())
-            found.push_back(made);
+    if (failed != 0) {
+        const bool of_service = failed == EAI_SERVICE || host.empty();
+        const auto why =
+            failed == EAI_SYSTEM ? errno_code(number).message() : ::gai_strerror(failed);
+        throw error(errc::resolve, "cannot listen on \"" + detail::printable(spec) + "\": resolve "
+                                       + (of_service ? service : host) + ": " + why);
     }
+    std::vector<address> found;
+    for (const addrinfo* each = list; each != nullptr; each = each->ai_next)
+        if (const auto made = address::from(each->ai_addr, each->ai_addrlen))
+            found.push_back(made);
     return found;
 }
 
-std::vector<address> parse_spec(std::string_view whole, std::string_view spec, std::size_t at)
+std::vector<address> resolve(std::string_view spec, const detail::spec_part& part)
 {
-    if (spec.empty())
-        bad_spec(whole, at, "an address is missing");
-    if (spec.starts_with("unix:") || spec.starts_with('[')) {
-        const auto parsed = address::parse(spec);
-        if (parsed && (spec.starts_with("unix:") || spec.back() != ']'))
-            return {*parsed.value};
-        const bool named_port =
-            spec.find("]:") != spec.npos && address::parse(spec.substr(0, spec.find("]:") + 1));
-        if (!named_port)
-            bad_spec(whole, at + (parsed ? spec.size() : parsed.at),
-                     parsed ? "a port is missing" : parsed.error);
+    if (!part.host.empty()) {
+        auto found = lookup(spec, part.host, part.service);
+        if (part.service.empty())
+            for (auto& each : found)
+                each = each.with_port(part.port);
+        return found;
     }
-    const auto colon = spec.rfind(':');
-    if (colon == spec.npos || colon + 1 == spec.size())
-        bad_spec(whole, at + spec.size(), "a port is missing");
-    std::string host(spec.substr(0, colon));
-    const std::string service(spec.substr(colon + 1));
-    if (host.empty())
-        bad_spec(whole, at, "an address is missing; * stands for all");
-    if (host.find(':') != host.npos && !host.starts_with('['))
-        bad_spec(whole, at, "an IPv6 address needs brackets");
-    if (host.starts_with('['))
-        host = host.substr(1, host.size() - 2);
-    if (std::all_of(service.begin(), service.end(), [](char c) { return c >= '0' && c <= '9'; })
-        && !parse_port(service))
-        bad_spec(whole, at + colon + 1, "the port is not within 0 to 65535");
-    return lookup(whole, host == "*" ? std::string() : host, service);
+    auto port = part.port;
+    if (!part.service.empty())
+        port = lookup(spec, {}, part.service).at(0).port();
+    if (part.every_address)
+        return {address::any_ipv4(port), address::any_ipv6(port)};
+    return {part.literal->with_port(part.literal->is_ip() ? port : std::uint16_t(0))};
+}
+
+/// All addresses of a spec, each once: macOS gives localhost twice, and so may a user.
+std::vector<address> addresses_of(std::string_view spec)
+{
+    const auto parsed = detail::parse_spec(spec);
+    if (!parsed.error.empty())
+        throw error(errc::bad_spec, "cannot listen on \"" + detail::printable(spec)
+                                        + "\": " + parsed.error + " (at character "
+                                        + std::to_string(parsed.at + 1) + ")");
+    std::vector<address> wanted;
+    for (const auto& part : parsed.parts)
+        for (const auto& each : resolve(spec, part))
+            if (std::find(wanted.begin(), wanted.end(), each) == wanted.end())
+                wanted.push_back(each);
+    return wanted;
 }
 
 // --- the sockets ------------------------------------------------------------------------------
 
 struct attempt {
+    std::shared_ptr<detail::unix_path> path; // of a unix socket: outlives it
     unique_fd socket;
     bind_entry entry;
 };
@@ -127,6 +130,7 @@ bool fail(attempt& one, bind_step step)
     one.entry.step = step;
     one.entry.error = errno_code(errno);
     one.socket.reset();
+    one.path.reset();
     return false;
 }
 
@@ -162,8 +166,15 @@ bool open_bound(attempt& one, const bind_options& options)
         return fail(one, bind_step::option);
     if (where.family() == address_family::ipv6 && !set_v6only(fd, true))
         return fail(one, bind_step::option);
+    if (where.family() == address_family::local) {
+        one.path = std::make_shared<detail::unix_path>();
+        if (!one.path->claim(where))
+            return fail(one, bind_step::bind);
+    }
     if (::bind(fd, where.data(), where.size()) != 0)
         return fail(one, bind_step::bind);
+    if (one.path)
+        one.path->bound();
     sockaddr_storage got{};
     socklen_t size = sizeof got;
     if (::getsockname(fd, reinterpret_cast<sockaddr*>(&got), &size) != 0)
@@ -196,73 +207,72 @@ bool is_missing_here(const bind_entry& entry)
            || entry.error == std::errc::address_not_available;
 }
 
-bool needs_one_port(const std::vector<address>& wanted)
+/// May the system choose the port?
+bool is_open(const address& wanted)
 {
-    const auto open = [](const address& a) { return a.is_ip() && a.port() == 0; };
-    return std::count_if(wanted.begin(), wanted.end(), open) > 1;
+    return wanted.is_ip() && wanted.port() == 0;
 }
 
+/// With `port` for all whose port is open; 0: with what the first of them gets.
 std::vector<attempt> bind_all(const std::vector<address>& wanted, const bind_options& options,
                               std::uint16_t port)
 {
     std::vector<attempt> all(wanted.size());
     for (std::size_t i = 0; i < wanted.size(); ++i) {
         auto& where = all[i].entry.where;
-        where = wanted[i].is_ip() && wanted[i].port() == 0 ? wanted[i].with_port(port) : wanted[i];
-        if (open_bound(all[i], options) && port == 0 && wanted[i].port() == 0)
-            port = where.port(); // the next ones take the same
+        where = is_open(wanted[i]) ? wanted[i].with_port(port) : wanted[i];
+        if (open_bound(all[i], options) && port == 0 && is_open(wanted[i]))
+            port = where.port();
     }
     return all;
 }
 
-bool somebody_was_first(const std::vector<attempt>& all)
+std::vector<attempt> bind_and_listen(const std::vector<address>& wanted,
+                                     const bind_options& options, bool with_probe)
 {
-    return std::any_of(all.begin(), all.end(), [](const attempt& one) {
-        return one.entry.error == std::errc::address_in_use;
-    });
-}
-
-/// Where the system has no common probe: each try's port may be taken on the other family, and the
-/// losers are kept so that the system gives another one.
-std::vector<attempt> bind_by_trying(const std::vector<address>& wanted, const bind_options& options)
-{
-    constexpr int tries = 32; // in a port range that is half full, one in four billion fails
-    std::vector<std::vector<attempt>> losers;
-    for (int i = 0; i < tries; ++i) {
-        auto all = bind_all(wanted, options, 0);
-        if (!somebody_was_first(all))
-            return all;
-        losers.push_back(std::move(all));
-    }
-    return std::move(losers.back());
-}
-
-std::vector<attempt> bind_transaction(const std::vector<address>& wanted,
-                                      const bind_options& options)
-{
-    auto all = [&] {
-        if (!needs_one_port(wanted))
-            return bind_all(wanted, options, 0);
-        std::uint16_t port = 0;
-        const unique_fd probe = probe_both(port);
-        if (probe)
-            if (auto bound = bind_all(wanted, options, port); !somebody_was_first(bound))
-                return bound;
-        return bind_by_trying(wanted, options);
-    }(); // the probe is closed here: it would be in the way of listen()
+    std::uint16_t port = 0;
+    unique_fd probe = with_probe ? probe_both(port) : unique_fd();
+    auto all = bind_all(wanted, options, port);
+    probe.reset(); // it would be in the way of listen()
     for (auto& one : all)
         if (one.socket && ::listen(one.socket.get(), options.backlog) != 0)
             fail(one, bind_step::listen);
     return all;
 }
 
+/// Did somebody else have a port that the system had chosen for us?
+bool lost_the_port(const std::vector<address>& wanted, const std::vector<attempt>& all)
+{
+    for (std::size_t i = 0; i < all.size(); ++i)
+        if (is_open(wanted[i]) && all[i].entry.error == std::errc::address_in_use)
+            return true;
+    return false;
+}
+
+std::vector<attempt> bind_transaction(const std::vector<address>& wanted,
+                                      const bind_options& options)
+{
+    constexpr int tries = 32; // in a port range that is half full, one in four billion fails
+    const bool with_probe = std::count_if(wanted.begin(), wanted.end(), is_open) > 1;
+    std::vector<std::vector<attempt>> losers; // keep their ports, so that the system gives others
+    for (int i = 1;; ++i) {
+        auto all = bind_and_listen(wanted, options, with_probe && i == 1);
+        if (i == tries || !lost_the_port(wanted, all))
+            return all;
+        for (auto& one : all)
+            if (!one.entry.where.is_ip())
+                one = {}; // a unix path is needed again by the next try
+        losers.push_back(std::move(all));
+    }
+}
+
 std::string hint_for(const bind_entry& entry)
 {
     const auto& where = entry.where;
     if (entry.error == std::errc::address_in_use && where.is_ip())
-        return detail::port_holder(where.port());
+        return detail::port_holder(where);
     if (entry.error == std::errc::address_in_use)
-        return "the path exists; remove it if nobody uses it any more";
+        return "somebody listens there, or it is no socket";
     if (entry.error == std::errc::permission_denied && where.is_ip() && where.port() < 1024)
         return "ports below 1024 need CAP_NET_BIND_SERVICE or root";
     if (entry.error == std::errc::address_not_available)
@@ -300,15 +310,10 @@ std::string bind_report::to_string() const
 
 bound_listeners bind_listeners(std::string_view spec, const bind_options& options)
 {
-    std::vector<address> wanted;
-    for (std::size_t at = 0; at <= spec.size();) {
-        const auto end = std::min(spec.find(',', at), spec.size());
-        for (const auto& each : parse_spec(spec, spec.substr(at, end - at), at))
-            if (std::find(wanted.begin(), wanted.end(), each) == wanted.end())
-                wanted.push_back(each);
-        at = end + 1;
-    }
-    auto all = bind_transaction(wanted, options);
+    if (options.backlog < 1)
+        throw std::invalid_argument("bind_options::backlog: " + std::to_string(options.backlog)
+                                    + " is below 1");
+    auto all = bind_transaction(addresses_of(spec), options);
     bound_listeners bound;
     for (auto& one : all) {
         if (one.entry.step != bind_step::none)
@@ -324,13 +329,15 @@ bound_listeners bind_listeners(std::string_view spec, const bind_options& option
     if (std::none_of(all.begin(), all.end(), [](const attempt& one) { return !!one.socket; }))
         bad = entries.begin();
     if (bad != entries.end())
-        throw error(bad->error, "cannot listen on \"" + std::string(spec) + "\": "
+        throw error(bad->error, "cannot listen on \"" + detail::printable(spec) + "\": "
                                     + funcptr::to_string(bad->step) + " " + describe(*bad));
     for (auto& one : all) {
         if (!one.socket)
             continue;
         bound.sockets.push_back(std::move(one.socket));
         bound.addresses.push_back(one.entry.where);
+        if (one.path)
+            bound.holds.push_back(std::move(one.path));
     }
     return bound;
 }

@@ -5,6 +5,10 @@
 // accept() fails with EMFILE while the connection stays in the queue, so a level-triggered watcher
 // would fire again at once, for ever. All watchers are stopped instead and a timer tries again,
 // further and further apart; the first failure and the recovery are one log line each.
+//
+// The handler may do anything, so after each call we look at what is left of us: it may have
+// destroyed the listener, stopped it (then the rest is handed out after it has returned, since a
+// handler is never called within itself), or run the loop (then nothing is accepted meanwhile).
 #include <funcptr/listener.h>
 
 #include <funcptr/callback.h>
@@ -14,6 +18,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <stdexcept>
 
 #include "detail/net_syscalls.h"
 
@@ -40,22 +45,44 @@ accept_failure classify(int number)
         return accept_failure::none_waiting;
     case EINTR:
         return accept_failure::interrupted;
-    case EMFILE:
-    case ENFILE:
-    case ENOBUFS:
-    case ENOMEM:
-        return accept_failure::starved;
+    case ECONNABORTED:
+    case ECONNRESET:
+    case EPROTO:
+    case EPERM: // a firewall
+    case ENETDOWN:
+    case ENETUNREACH:
+    case EHOSTDOWN:
+    case EHOSTUNREACH:
+    case ENONET:
+    case ENOPROTOOPT:
+    case ETIMEDOUT:
+        // Linux passes on what has become of the new socket (accept(2)): that one is gone, the next
+        // may be well.
+        return accept_failure::skip;
     case EBADF:
     case EINVAL:
     case ENOTSOCK:
-    case EOPNOTSUPP:
     case EFAULT:
         return accept_failure::broken;
     default:
-        // ECONNABORTED, EPROTO, EPERM (a firewall), and the network errors that Linux passes on
-        // from the new socket (accept(2)): that one is gone, the next may be well.
-        return accept_failure::skip;
+        // EMFILE, ENFILE, ENOBUFS, ENOMEM, and what nobody foresaw: trying again at once might
+        // spin.
+        return accept_failure::starved;
     }
+}
+
+void check(const listener_options& options, const listener::accept_handler& handler)
+{
+    const auto require = [](bool fine, const char* what) {
+        if (!fine)
+            throw std::invalid_argument(std::string("listener: ") + what);
+    };
+    require(static_cast<bool>(handler), "on_accept is empty");
+    require(options.connections != 0, "listener_options::connections is 0");
+    require(options.batch != 0, "listener_options::batch is 0");
+    require(options.backoff.count() > 0, "listener_options::backoff is not above 0");
+    require(options.backoff_limit >= options.backoff,
+            "listener_options::backoff_limit is below backoff");
 }
 
 } // namespace
@@ -71,12 +98,17 @@ public:
         , gate_(std::make_shared<gate>())
         , backoff_(options.backoff)
     {
+        check(options, on_accept);
+        if (bound_.sockets.size() != bound_.addresses.size())
+            throw std::invalid_argument("listener: as many addresses as sockets are needed");
         on_accept_ = std::move(on_accept);
         gate_->owner = this;
-        for (const auto& socket : bound_.sockets) {
-            auto& watcher = watchers_.emplace_back(std::make_unique<ev_io>());
-            ev_io_init(watcher.get(), &impl::on_readable, socket.get(), EV_READ);
-            watcher->data = this;
+        for (std::size_t i = 0; i < bound_.sockets.size(); ++i) {
+            auto& watcher = *watchers_.emplace_back(std::make_unique<socket_watcher>());
+            watcher.owner = this;
+            watcher.index = i;
+            ev_io_init(&watcher.io, &impl::on_readable, bound_.sockets[i].get(), EV_READ);
+            watcher.io.data = &watcher;
         }
         ev_timer_init(&retry_, &impl::on_retry, 0., 0.);
         retry_.data = this;
@@ -104,18 +136,12 @@ public:
 
     void stop()
     {
-        unwatch();
+        if (stopping_)
+            return;
         stopping_ = true;
-        for (std::size_t i = 0; i < bound_.sockets.size(); ++i)
-            while (bound_.sockets[i])
-                if (const auto end = accept_one(i);
-                    end != result::accepted && end != result::again) {
-                    if (end == result::destroyed)
-                        return;
-                    break;
-                }
-        for (auto& socket : bound_.sockets)
-            socket.reset();
+        unwatch();
+        if (!calling_) // else the handler's caller goes on with it
+            hand_out_the_rest();
     }
 
     listener_counters counters() const noexcept
@@ -149,31 +175,37 @@ private:
         }
         std::shared_ptr<gate> at;
     };
+    struct socket_watcher {
+        impl* owner = nullptr;
+        std::size_t index = 0;
+        bool broken = false;
+        ev_io io{};
+    };
     enum class result { accepted, again, empty, starved, broken, destroyed };
 
     bool full() const noexcept { return gate_->open >= options_.connections; }
 
     void watch()
     {
-        if (paused_ || stopping_ || full() || ev_is_active(&retry_))
+        if (paused_ || stopping_ || calling_ || full() || ev_is_active(&retry_))
             return;
         for (auto& watcher : watchers_)
-            ev_io_start(loop_, watcher.get());
+            if (!watcher->broken)
+                ev_io_start(loop_, &watcher->io);
     }
     void unwatch()
     {
         for (auto& watcher : watchers_)
-            ev_io_stop(loop_, watcher.get());
+            ev_io_stop(loop_, &watcher->io);
         ev_timer_stop(loop_, &retry_);
     }
 
-    static void on_readable(struct ev_loop*, ev_io* watcher, int)
+    static void on_readable(struct ev_loop*, ev_io* io, int)
     {
-        auto& self = *static_cast<impl*>(watcher->data);
-        std::size_t index = 0;
-        while (self.watchers_[index].get() != watcher)
-            ++index;
-        self.accept_batch(index);
+        auto& watcher = *static_cast<socket_watcher*>(io->data);
+        if (watcher.owner->calling_) // the handler runs the loop
+            return watcher.owner->unwatch();
+        watcher.owner->accept_batch(watcher.index);
     }
     static void on_retry(struct ev_loop*, ev_timer* timer, int)
     {
@@ -185,23 +217,47 @@ private:
     {
         // Each socket of the listener may have its turn: together they stay within the batch.
         const auto share = std::max<std::size_t>(1, options_.batch / watchers_.size());
-        for (std::size_t i = 0; i < share && !paused_ && !stopping_; ++i) {
+        for (std::size_t i = 0; i < share; ++i) {
             if (full())
                 return unwatch();
             switch (accept_one(index)) {
             case result::accepted:
+                if (stopping_)
+                    return hand_out_the_rest();
+                watch(); // the handler may have run the loop
+                if (paused_)
+                    return;
+                continue;
             case result::again:
                 continue;
             case result::starved:
                 return starve();
             case result::broken:
-                ev_io_stop(loop_, watchers_[index].get());
+                watchers_[index]->broken = true;
+                ev_io_stop(loop_, &watchers_[index]->io);
                 return;
             case result::empty:
             case result::destroyed:
                 return;
             }
         }
+    }
+
+    /// Accepts what waits, at most as many as may wait, so that a flood cannot keep us here; then
+    /// closes.
+    void hand_out_the_rest()
+    {
+        for (std::size_t i = 0; i < bound_.sockets.size(); ++i)
+            for (int n = 0; n < options_.bind.backlog; ++n) {
+                const auto end = accept_one(i);
+                if (end == result::destroyed)
+                    return;
+                if (end != result::accepted && end != result::again)
+                    break;
+            }
+        for (auto& socket : bound_.sockets)
+            socket.reset();
+        bound_.holds.clear();
     }
 
     result accept_one(std::size_t index)
@@ -219,10 +275,13 @@ private:
         accepted peer{std::move(fd), address::from(reinterpret_cast<sockaddr*>(&raw), size),
                       bound_.addresses[index], std::make_shared<place>(gate_)};
         // What the callback throws goes to the loop; whether it destroyed us is known all the same.
-        bool alive = true;
         const auto kept = gate_;
-        state_.guard([&] { alive = on_accept_(std::move(peer)); });
-        return alive && kept->owner == this ? result::accepted : result::destroyed;
+        calling_ = true;
+        state_.guard([&] { on_accept_(std::move(peer)); });
+        if (kept->owner == nullptr)
+            return result::destroyed;
+        calling_ = false;
+        return result::accepted;
     }
 
     result refused(std::size_t index, int number)
@@ -251,7 +310,7 @@ private:
     {
         if (!starved_)
             state_.log(log_level::warning, "listener: accept: " + errno_code(starved_by_).message()
-                                               + "; waiting for some to be given back");
+                                               + "; trying again from time to time");
         starved_ = true;
         ++counters_.starved;
         unwatch();
@@ -284,7 +343,7 @@ private:
     listener_options options_;
     callback<accepted> on_accept_;
     std::shared_ptr<gate> gate_;
-    std::vector<std::unique_ptr<ev_io>> watchers_;
+    std::vector<std::unique_ptr<socket_watcher>> watchers_;
     ev_timer retry_{};
     std::chrono::milliseconds backoff_;
     listener_counters counters_;
@@ -292,6 +351,7 @@ private:
     bool starved_ = false;
     bool paused_ = false;
     bool stopping_ = false;
+    bool calling_ = false; // the handler is on the stack
 };
 
 listener::listener(ev::loop_ref loop, std::string_view spec, accept_handler on_accept,

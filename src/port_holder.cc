@@ -69,11 +69,13 @@ bool holds(const std::string& process, const std::string& socket)
 
 } // namespace
 
-std::string port_holder(std::uint16_t port)
+std::string port_holder(const address& where)
 {
-    auto found = find_listening("/proc/net/tcp", port);
-    if (found.inode.empty())
-        found = find_listening("/proc/net/tcp6", port);
+    listening_socket found;
+    if (where.family() == address_family::ipv4)
+        found = find_listening("/proc/net/tcp", where.port());
+    if (found.inode.empty()) // an IPv6 socket may hold the port of both
+        found = find_listening("/proc/net/tcp6", where.port());
     if (found.inode.empty())
         return {};
     const std::string socket = "socket:[" + found.inode + "]";

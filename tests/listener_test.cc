@@ -2,6 +2,7 @@
 #include <funcptr/listener.h>
 #include <funcptr/loop.h>
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <netdb.h>
 #include <sys/resource.h>
@@ -171,8 +172,71 @@ TEST(BindListeners, ShowsWhereASpecIsWrong)
     EXPECT_EQ(at("[::1]"), 6);
     EXPECT_EQ(at("[::1:80"), 1);
     EXPECT_EQ(at("[::1%nosuch0]:80"), 6);
+    EXPECT_EQ(at("[::1]80"), 6);
+    EXPECT_EQ(at("[::1]:80:90"), 7);
+    EXPECT_EQ(at("127.0.0.1:0, *:70000"), 16);
+    EXPECT_EQ(at("unix:"), 6);
+    EXPECT_EQ(at(std::string_view("127.0.0.1\0x:80", 14)), 10);
+    EXPECT_EQ(at("local host:80"), 6);
+    EXPECT_EQ(at("fd:3"), 1) << "taken for a host";
     EXPECT_EQ(failure("no.such.host.invalid:80"), funcptr::errc::resolve);
     EXPECT_EQ(failure("127.0.0.1:nosuchservice"), funcptr::errc::resolve);
+}
+
+TEST(BindListeners, TakesNothingForAPortOrAHostThatOnlyGetaddrinfoTakesForOne)
+{
+    for (const char* spec :
+         {"127.0.0.1:-1", "127.0.0.1: 0", "127.0.0.1:+0", "127.1:0", "1:0", "0x7f.1:0",
+          "2130706433:0", "0177.0.0.1:0", "127.0.0.01:0", "127.0.0.1.:0"})
+        EXPECT_EQ(failure(spec), funcptr::errc::bad_spec) << spec;
+}
+
+TEST(BindListeners, TakesANamedPortForEveryKindOfHost)
+{
+    addrinfo hints{};
+    hints.ai_socktype = SOCK_STREAM;
+    addrinfo* list = nullptr;
+    if (::getaddrinfo(nullptr, "http-alt", &hints, &list) != 0)
+        GTEST_SKIP() << "no http-alt in /etc/services (Debian: netbase)";
+    const auto port = address::from(list->ai_addr, list->ai_addrlen).port();
+    ::freeaddrinfo(list);
+    for (const char* spec : {"127.0.0.1:http-alt", "*:http-alt", "localhost:http-alt"}) {
+        try {
+            for (const auto& where : bind_listeners(spec).addresses)
+                EXPECT_EQ(where.port(), port) << spec;
+        } catch (const funcptr::error& failed) { // the port was named, be it taken
+            EXPECT_EQ(failed.code(), std::errc::address_in_use) << failed.what();
+            EXPECT_NE(std::string(failed.what()).find(":" + std::to_string(port)),
+                      std::string::npos)
+                << failed.what();
+        }
+    }
+}
+
+TEST(BindListeners, AllowsSpacesAroundItsParts)
+{
+    EXPECT_EQ(bind_listeners(" 127.0.0.1:0 , 127.0.0.2:0 ").sockets.size(), 2u);
+}
+
+TEST(BindListeners, RefusesABacklogThatIsNone)
+{
+    EXPECT_THROW((void)bind_listeners("127.0.0.1:0", {.backlog = 0}), std::invalid_argument);
+    EXPECT_THROW((void)bind_listeners("127.0.0.1:0", {.backlog = -1}), std::invalid_argument);
+}
+
+TEST(BindListeners, NamesTheFamilyThatIsTakenAndWhoHoldsIt)
+{
+    if (!has_ipv6())
+        GTEST_SKIP() << "no IPv6 on this machine";
+    for (const char* taken : {"127.0.0.1:0", "[::1]:0"}) {
+        const auto holder = bind_listeners(taken);
+        const auto port = std::to_string(holder.addresses[0].port());
+        std::string sentence;
+        EXPECT_EQ(failure("127.0.0.1:" + port + ",[::1]:" + port, {}, &sentence),
+                  std::errc::address_in_use);
+        const auto who = holder.addresses[0].to_string() + ": Address already in use (held by ";
+        EXPECT_NE(sentence.find(who), std::string::npos) << sentence;
+    }
 }
 
 TEST(BindListeners, LeavesNoDescriptorBehindWhenItFails)
@@ -190,17 +254,100 @@ TEST(BindListeners, LeavesNoDescriptorBehindWhenItFails)
     EXPECT_EQ(count(), before);
 }
 
-TEST(BindListeners, TakesUnixPathsAndAbstractNames)
+/// A path of this test's own; it and its lock are removed at the end.
+class UnixPath : public ::testing::Test {
+protected:
+    const std::string path =
+        ::testing::TempDir() + "funcptr_listener_test_" + std::to_string(::getpid()) + ".sock";
+    const std::string spec = "unix:" + path;
+
+    void SetUp() override { TearDown(); }
+    void TearDown() override
+    {
+        ::unlink(path.c_str());
+        ::unlink((path + ".lock").c_str());
+    }
+    bool is_there() const { return ::access(path.c_str(), F_OK) == 0; }
+    /// What a process that was killed leaves behind.
+    void leave_behind() const
+    {
+        const unique_fd dead(::socket(AF_UNIX, SOCK_STREAM, 0));
+        const auto where = *address::parse(spec).value;
+        ASSERT_EQ(::bind(dead.get(), where.data(), where.size()), 0);
+    }
+};
+
+TEST_F(UnixPath, IsBoundBesideAnAbstractName)
 {
-    const std::string path = ::testing::TempDir() + "funcptr_listener_test.sock";
-    ::unlink(path.c_str());
-    const auto bound =
-        bind_listeners("unix:" + path + ",unix:@funcptr_test_" + std::to_string(::getpid()));
+    const auto bound = bind_listeners(spec + ",unix:@funcptr_test_" + std::to_string(::getpid()));
     EXPECT_EQ(bound.sockets.size(), 2u);
     for (const auto& where : bound.addresses)
         EXPECT_TRUE(connect_to(where)) << where;
-    EXPECT_EQ(failure("unix:" + path), std::errc::address_in_use);
+}
+
+TEST_F(UnixPath, InUseIsNotTakenOver)
+{
+    const auto bound = bind_listeners(spec);
+    EXPECT_EQ(failure(spec), std::errc::address_in_use);
+    EXPECT_TRUE(connect_to(bound.addresses[0]));
+}
+
+TEST_F(UnixPath, InUseByOneWhoDoesNotKnowTheLockIsNotTakenOver)
+{
+    const unique_fd other(::socket(AF_UNIX, SOCK_STREAM, 0));
+    const auto where = *address::parse(spec).value;
+    ASSERT_EQ(::bind(other.get(), where.data(), where.size()), 0);
+    ASSERT_EQ(::listen(other.get(), 1), 0);
+    EXPECT_EQ(failure(spec), std::errc::address_in_use);
+    EXPECT_TRUE(connect_to(where));
+}
+
+TEST_F(UnixPath, LeftBehindByADeadProcessIsTakenOver)
+{
+    leave_behind();
+    const auto bound = bind_listeners(spec);
+    EXPECT_TRUE(connect_to(bound.addresses[0]));
+}
+
+TEST_F(UnixPath, ThatIsNoStreamSocketIsNotRemoved)
+{
+    const unique_fd alive(::socket(AF_UNIX, SOCK_DGRAM, 0));
+    const auto where = *address::parse(spec).value;
+    ASSERT_EQ(::bind(alive.get(), where.data(), where.size()), 0);
+    EXPECT_EQ(failure(spec), std::errc::address_in_use);
+    EXPECT_TRUE(is_there());
     ::unlink(path.c_str());
+    unique_fd(::open(path.c_str(), O_CREAT | O_WRONLY, 0600));
+    EXPECT_EQ(failure(spec), std::errc::address_in_use);
+    EXPECT_TRUE(is_there());
+}
+
+TEST_F(UnixPath, IsRemovedWithItsSocket)
+{
+    {
+        const auto bound = bind_listeners(spec);
+        EXPECT_TRUE(is_there());
+    }
+    EXPECT_FALSE(is_there());
+}
+
+TEST_F(UnixPath, ThatIsSomebodyElsesByNowStays)
+{
+    {
+        const auto bound = bind_listeners(spec);
+        ::rename(path.c_str(), (path + ".old").c_str()); // keeps the inode from being used again
+        leave_behind();
+    }
+    EXPECT_TRUE(is_there());
+    ::unlink((path + ".old").c_str());
+}
+
+TEST_F(UnixPath, IsNotLeftBehindWhenTheRestOfTheSpecFails)
+{
+    const auto holder = bind_listeners("127.0.0.1:0");
+    EXPECT_EQ(failure(spec + "," + holder.addresses[0].to_string()), std::errc::address_in_use);
+    EXPECT_FALSE(is_there());
+    EXPECT_EQ(bind_listeners(spec).sockets.size(), 1u);
 }
 
 TEST(BindReport, ReadsLikeASentence)
@@ -357,6 +504,82 @@ TEST_F(Listener, StopAcceptsWhatTheKernelHadLetInAndResetsNobody)
     stopping.stop();
 }
 
+TEST_F(Listener, StoppedInItsCallbackHandsOutTheRestOnceThatHasReturned)
+{
+    int depth = 0;
+    std::unique_ptr<listener> stopping;
+    stopping = std::make_unique<listener>(loop, "127.0.0.1:0", [&](accepted peer) {
+        EXPECT_EQ(++depth, 1);
+        peers.push_back(std::move(peer));
+        stopping->stop();
+        --depth;
+    });
+    std::vector<unique_fd> clients;
+    for (int i = 0; i < 3; ++i)
+        clients.push_back(connect_to(stopping->addresses()[0]));
+    until([&] { return peers.size() == 3; });
+    for (const auto& client : clients)
+        EXPECT_EQ(funcptr::testing::peer_ended(client.get()), 0);
+    EXPECT_FALSE(connect_to(stopping->addresses()[0]));
+}
+
+TEST_F(Listener, DestroyedWhileItIsStoppingLeavesTheRest)
+{
+    int calls = 0;
+    std::unique_ptr<listener> doomed;
+    doomed = std::make_unique<listener>(loop, "127.0.0.1:0", [&](accepted) {
+        if (++calls == 2)
+            doomed.reset();
+    });
+    const auto where = doomed->addresses()[0];
+    const auto first = connect_to(where), second = connect_to(where), third = connect_to(where);
+    doomed->stop();
+    EXPECT_EQ(calls, 2);
+}
+
+TEST_F(Listener, ACallbackThatRunsTheLoopLosesNobody)
+{
+    int depth = 0;
+    listener nested(loop, "127.0.0.1:0", [&](accepted peer) {
+        EXPECT_EQ(++depth, 1);
+        peers.push_back(std::move(peer));
+        for (int i = 0; i < 3; ++i)
+            loop.run(ev::NOWAIT);
+        --depth;
+    });
+    std::vector<unique_fd> clients;
+    for (int i = 0; i < 3; ++i)
+        clients.push_back(connect_to(nested.addresses()[0]));
+    until([&] { return peers.size() == 3; });
+}
+
+TEST_F(Listener, RemovesItsUnixPathWhenItStops)
+{
+    const std::string path =
+        ::testing::TempDir() + "funcptr_listener_stop_" + std::to_string(::getpid()) + ".sock";
+    listener local(loop, "unix:" + path, keep());
+    const auto client = connect_to(local.addresses()[0]);
+    until([&] { return peers.size() == 1; });
+    EXPECT_EQ(peers[0].peer.to_string(), "unix:");
+    EXPECT_EQ(peers[0].local.to_string(), "unix:" + path);
+    local.stop();
+    EXPECT_NE(::access(path.c_str(), F_OK), 0);
+    ::unlink((path + ".lock").c_str());
+}
+
+TEST_F(Listener, RefusesOptionsThatMakeNoSense)
+{
+    const auto refuses = [&](const funcptr::listener_options& options) {
+        EXPECT_THROW(listener(loop, "127.0.0.1:0", keep(), options), std::invalid_argument);
+    };
+    refuses({.connections = 0});
+    refuses({.batch = 0});
+    refuses({.backoff = 0ms});
+    refuses({.backoff = 2ms, .backoff_limit = 1ms});
+    refuses({.bind = {.backlog = 0}});
+    EXPECT_THROW(listener(loop, "127.0.0.1:0", nullptr), std::invalid_argument);
+}
+
 int injected_error = 0;
 int injected_times = 0;
 int accept_with_errors(int fd, sockaddr* peer, socklen_t* size, int flags)
@@ -401,6 +624,20 @@ TEST_F(Listener, WaitsWhenStarvedAndRecoversByItselfWithTwoLines)
     }
 }
 
+TEST_F(Listener, DoesNotSpinOnAnErrorThatNobodyForesaw)
+{
+    listener waiting(loop, "127.0.0.1:0", keep(), {.backoff = 1min, .backoff_limit = 1min});
+    injected_error = ENOSYS;
+    injected_times = 1000;
+    funcptr::detail::accept_call = accept_with_errors;
+    const auto client = connect_to(waiting.addresses()[0]);
+    until([&] { return waiting.counters().starved == 1; });
+    for (int i = 0; i < 20; ++i)
+        loop.run(ev::NOWAIT);
+    EXPECT_EQ(injected_times, 999);
+    EXPECT_EQ(lines.size(), 1u);
+}
+
 TEST_F(Listener, ServesEveryoneQueuedOnceDescriptorsReturn)
 {
     listener starved(loop, "127.0.0.1:0", keep(), {.backoff = 1ms, .backoff_limit = 50ms});
@@ -429,6 +666,12 @@ TEST_F(Listener, GivesUpAnAddressThatIsBrokenAndSaysSo)
     const auto client = connect_to(broken.addresses()[0]);
     until([&] { return !lines.empty(); });
     EXPECT_NE(lines[0].find("is not served any more"), std::string::npos) << lines[0];
+    broken.pause();
+    broken.resume();
+    for (int i = 0; i < 5; ++i)
+        loop.run(ev::NOWAIT);
+    EXPECT_EQ(lines.size(), 1u);
+    EXPECT_TRUE(peers.empty());
 }
 
 } // namespace

@@ -25,7 +25,7 @@
 //     [::]:7020 0.0.0.0:0  one address; port 0 lets the system choose, the same for all of a spec
 //     localhost:https      all addresses of a name; a port may be a name of /etc/services
 //     [fe80::1%eth0]:7020  a link-local address needs its interface
-//     unix:/path           a unix socket; unix:@name is an abstract one
+//     unix:/path           a unix socket; unix:@name is an abstract one; a comma in it is \x2c
 #pragma once
 
 #include <ev++.h>
@@ -93,12 +93,18 @@ struct bound_listeners {
     std::vector<unique_fd> sockets; ///< listening, non-blocking, close-on-exec
     std::vector<address> addresses; ///< of each, with the port that it got
     bind_report report;
+    /// What must live as long as the sockets: a unix socket's path, which is removed with it, and
+    /// its lock.
+    std::vector<std::shared_ptr<void>> holds{};
 };
 
 /// Binds and listens, all or nothing of what the policy asks for; both belong to one transaction,
 /// since EADDRINUSE may come from either. Throws funcptr::error: errc::bad_spec showing where in
 /// the text it is wrong, errc::resolve, or the first failed step's errno, naming spec, address and
-/// hint.
+/// hint; std::invalid_argument for a backlog below 1.
+///
+/// A unix path that a dead process left behind is taken over, under flock(2) on "<path>.lock"; one
+/// that is in use, or is no socket, is EADDRINUSE.
 FUNCPTR_API bound_listeners bind_listeners(std::string_view spec, const bind_options& options = {});
 
 struct listener_options {
@@ -131,7 +137,8 @@ class FUNCPTR_API listener {
 public:
     using accept_handler = std::function<void(accepted)>;
 
-    /// Binds (see bind_listeners) and accepts from the next turn on. Throws what that throws.
+    /// Binds (see bind_listeners) and accepts from the next turn on. Throws what that throws, and
+    /// std::invalid_argument for an option that makes no sense or an empty on_accept.
     listener(ev::loop_ref loop, std::string_view spec, accept_handler on_accept,
              const listener_options& options = {});
     /// Takes over what is bound already.
@@ -153,8 +160,10 @@ public:
     void resume();
     bool paused() const noexcept;
 
-    /// Accepts what the kernel's queue still holds, then closes the sockets: nobody who was let in
-    /// by the kernel is reset. The handler is called for each from within. Idempotent.
+    /// Accepts what the kernel's queue still holds, beyond the limit of connections too, then
+    /// closes the sockets: nobody who was let in by the kernel is reset, unless descriptors are
+    /// used up. The handler is called for each from within; within the handler, after it has
+    /// returned. Idempotent.
     void stop();
 
     listener_counters counters() const noexcept;
