@@ -26,23 +26,36 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <limits>
 #include <optional>
+#include <stdexcept>
 
 #include "detail/connection_gone.h"
+#include "detail/net_deadlines.h"
 
 namespace funcptr {
 
 namespace {
 
-double seconds(std::chrono::milliseconds time)
-{
-    return std::chrono::duration<double>(time).count();
-}
-
-constexpr double never = std::numeric_limits<double>::infinity();
+constexpr double never = detail::deadlines::never;
 // At most so much is sent at a turn: a peer that reads as fast as we write must not keep us.
 constexpr std::size_t write_per_turn = 1024 * 1024;
+
+connection_options checked(connection_options options)
+{
+    if (options.read_per_turn == 0 || options.read_chunk == 0)
+        throw std::invalid_argument(
+            "connection_options: read_per_turn and read_chunk must not be 0");
+    options.low_water = std::min(options.low_water, options.high_water);
+    return options;
+}
+
+/// The loop's time. Made within a callback it is fresh, but at the start of a program it may be as
+/// old as the loop, and the first deadline must not count from then.
+double fresh_now(struct ev_loop* loop)
+{
+    ev_now_update(loop);
+    return ev_now(loop);
+}
 
 } // namespace
 
@@ -55,12 +68,14 @@ public:
         , state_(detail::loop_state::of(loop))
         , peer_(std::move(peer))
         , filter_(std::move(through))
-        , options_(options)
+        , options_(checked(options))
+        , deadlines_(options_, fresh_now(loop))
     {
+        if (!peer_.socket || !filter_)
+            throw std::invalid_argument("connection: a socket and a filter are needed");
         ev_io_init(&io_, &impl::on_io, peer_.socket.get(), EV_READ);
         ev_timer_init(&timer_, &impl::on_timer, 0., 0.);
         io_.data = timer_.data = this;
-        started_ = active_ = progress_ = ev_now(loop_);
         ev_io_start(loop_, &io_);
         // The first turn opens a plain filter, and makes a TLS client say hello.
         start_timer(0.);
@@ -85,6 +100,8 @@ public:
     {
         if (ending_ || closing_ || over_)
             return false;
+        if (backlog() == 0)
+            deadlines_.progress(ev_now(loop_)); // the stall, if it becomes one, begins here
         if (bytes.size() > options_.backlog_limit - std::min(backlog(), options_.backlog_limit)
             || !filter_->awrite().append(bytes)) {
             finish(close_by::limit, "the peer does not read: more than "
@@ -92,6 +109,8 @@ public:
                                         + " bytes wait for it");
             return false;
         }
+        // Noted before anything is sent: whoever stops because of backlog() waits for on_drain.
+        note_backlog();
         touch();
         return !over_;
     }
@@ -168,6 +187,10 @@ private:
         self.armed_ = never;
         if (self.running_) // as above; the pump under way arms it again
             return;
+        // The loop may have been kept busy for longer than a deadline, and timers come before
+        // sockets: what waits in ours counts first.
+        if (self.is_due() && !self.read_turn())
+            return;
         if (!self.pump())
             return;
         if (!self.over_)
@@ -202,7 +225,7 @@ private:
         watch();
         // Whatever must be told (a drain, an end) is told from the loop.
         const bool drained = was_high_ && backlog() <= options_.low_water;
-        if (drained || filter_->closed() || lingering() || filter_->aread().size() > shown_)
+        if (drained || filter_->closed() || lingering() || unshown())
             start_timer(0.);
         else
             arm();
@@ -253,7 +276,7 @@ private:
                 socket_failed(errno);
             return 0;
         }
-        active_ = ev_now(loop_);
+        deadlines_.moved(ev_now(loop_));
         if (got == 0) {
             eof_ = true;
             filter_->input_eof();
@@ -280,10 +303,10 @@ private:
         if (over_)
             return true;
         watch();
-        // The filter holds more, and there is room again: go on at the next turn. (Feeding
-        // ourselves an event would be served at this one, for ever.)
-        const bool unseen = filter_->aread().size() > shown_;
-        if (!paused_ && !stopped_by_backlog() && ((moved_ && filter_->pending()) || unseen))
+        // There is more to show, or the filter holds more and there is room again: go on at the
+        // next turn. (Feeding ourselves an event would be served at this one, for ever.)
+        const bool more = may_show() && (unshown() || (moved_ && filter_->pending()));
+        if (more || end_is_due())
             start_timer(0.);
         else
             arm();
@@ -295,6 +318,7 @@ private:
         filter_->update();
         if (!opened_ && filter_->state() == filter_state::open) {
             opened_ = true;
+            deadlines_.opened();
             if (!call([this] { on_open_(*outer_); }))
                 return false;
         }
@@ -324,8 +348,7 @@ private:
     bool deliver()
     {
         auto& ready = filter_->aread();
-        while (!over_ && (!paused_ || closing_) && !stopped_by_backlog()
-               && (ready.size() > shown_ || again_)) {
+        while (!over_ && may_show() && (ready.size() > shown_ || again_)) {
             again_ = false;
             const auto before = ready.size();
             if (closing_)
@@ -339,12 +362,28 @@ private:
             if (!over_)
                 filter_->update();
         }
-        return over_ || !ready.empty() || tell_end();
+        return over_ || tell_end();
+    }
+
+    bool may_show() const { return (!paused_ || closing_) && !stopped_by_backlog(); }
+    /// There are bytes that on_data has not seen, or wants to see again.
+    bool unshown() const
+    {
+        const auto size = filter_->aread().size();
+        return size > shown_ || (again_ && size != 0);
+    }
+    /// All that came before the peer's end was shown. What the handler has left then stays left;
+    /// what it left because it paused comes first.
+    bool end_is_due() const
+    {
+        if (end_told_ || closing_ || !filter_->read_closed())
+            return false;
+        return !unshown() && (!paused_ || filter_->aread().empty());
     }
 
     bool tell_end()
     {
-        if (end_told_ || closing_ || !filter_->read_closed())
+        if (!end_is_due())
             return true;
         end_told_ = true;
         if (!call([this] { on_end_(*outer_); }))
@@ -358,11 +397,12 @@ private:
 
     // --- writing ------------------------------------------------------------------------------
 
-    bool is_high() const noexcept { return backlog() > options_.high_water; }
-    /// A handshake needs what the peer says before anything can be sent.
+    void note_backlog() noexcept { was_high_ = was_high_ || backlog() > options_.high_water; }
+    /// From high_water until low_water. But a handshake needs what the peer says before anything
+    /// can be sent.
     bool stopped_by_backlog() const noexcept
     {
-        return opened_ && !options_.read_while_high && is_high();
+        return opened_ && !options_.read_while_high && was_high_;
     }
 
     void send()
@@ -387,7 +427,8 @@ private:
                 break;
             }
             const auto size = static_cast<std::size_t>(sent);
-            active_ = progress_ = ev_now(loop_);
+            deadlines_.moved(ev_now(loop_));
+            deadlines_.progress(ev_now(loop_));
             out_ += size;
             left -= size;
             moved_ = true;
@@ -395,8 +436,8 @@ private:
             filter_->update(); // room for more
         }
         if (filter_->nwrite().empty())
-            progress_ = ev_now(loop_);
-        was_high_ = was_high_ || is_high();
+            deadlines_.progress(ev_now(loop_));
+        note_backlog();
         if (filter_->write_closed() && filter_->nwrite().empty() && !shut_) {
             shut_ = true;
             ::shutdown(io_.fd, SHUT_WR);
@@ -438,8 +479,8 @@ private:
         }
         if (closing_ && shut_ && eof_)
             return finish();
-        if (lingering() && closed_at_ == never)
-            closed_at_ = ev_now(loop_);
+        if (lingering())
+            deadlines_.linger(ev_now(loop_));
     }
 
     /// All is said; what comes is thrown away until the peer closes too.
@@ -458,13 +499,16 @@ private:
         const auto code = errno_code(number);
         if (!reason_ && filter_->closed())
             note_filter_end(); // the filter's cause came first, and says more
-        // Once all is sent, how the peer leaves does not matter to one who has closed.
-        if (!reason_ || (reason_->by == close_by::user && !shut_)) {
+        if (is_news()) {
             set_reason(close_by::socket, code.message());
             reason_->error = code;
         }
         finish();
     }
+
+    /// The first cause stands. Only to a user's close() it matters what prevented that from sending
+    /// all; once it is sent, how the peer leaves does not.
+    bool is_news() const { return !reason_ || (reason_->by == close_by::user && !shut_); }
 
     void set_reason(close_by by, std::string text)
     {
@@ -514,51 +558,39 @@ private:
 
     // --- deadlines ----------------------------------------------------------------------------
 
-    struct deadline {
-        double at;
-        const char* name;
-    };
-
-    deadline next_deadline() const
+    detail::deadlines::next next_deadline() const
     {
-        deadline next{never, ""};
-        const auto consider = [&](std::chrono::milliseconds limit, double since, const char* name) {
-            if (limit.count() > 0 && since + seconds(limit) < next.at)
-                next = {since + seconds(limit), name};
-        };
-        if (lingering())
-            consider(options_.linger, closed_at_ == never ? active_ : closed_at_, "linger");
-        if (!opened_)
-            consider(options_.handshake, started_, "handshake");
-        if (!filter_->nwrite().empty())
-            consider(options_.write_stall, progress_, "write stall");
-        consider(options_.idle, active_, "idle");
-        if (!trimmed_for_ || *trimmed_for_ != active_)
-            consider(options_.trim_after, active_, "trim");
-        return next;
+        return deadlines_.earliest(!filter_->nwrite().empty());
+    }
+    bool is_due() const
+    {
+        const auto next = next_deadline();
+        return next.at <= ev_now(loop_) && next.what != detail::deadlines::kind::trim;
     }
 
     void check_deadlines()
     {
+        using kind = detail::deadlines::kind;
         const auto next = next_deadline();
         if (next.at > ev_now(loop_))
             return arm();
-        const std::string_view name = next.name;
-        if (name == "trim") {
-            trimmed_for_ = active_;
+        if (next.what == kind::trim) {
+            deadlines_.trimmed();
             filter_->trim();
             return arm();
         }
-        if (name == "linger") // the peer had its time to read what we said
-            return finish();
-        finish(close_by::deadline, std::string(name) + " deadline passed");
+        // Nothing is wrong with linger: the peer had its time to read what we said.
+        if (next.what != kind::linger && is_news())
+            set_reason(close_by::deadline,
+                       std::string(detail::to_string(next.what)) + " deadline passed");
+        finish();
     }
 
     void arm()
     {
         const auto at = next_deadline().at;
         if (at < armed_)
-            start_timer(at == never ? 0. : std::max(0., at - ev_now(loop_)), at);
+            start_timer(std::max(0., at - ev_now(loop_)), at);
     }
     void start_timer(double after, double at = 0.)
     {
@@ -574,6 +606,7 @@ private:
     accepted peer_;
     std::unique_ptr<filter> filter_;
     connection_options options_;
+    detail::deadlines deadlines_;
     ev_io io_{};
     ev_timer timer_{};
     bool* destroyed_ = nullptr; // of the innermost frame that must know
@@ -581,12 +614,7 @@ private:
     std::uint64_t in_ = 0;
     std::uint64_t out_ = 0;
     std::size_t shown_ = 0; // bytes of aread that on_data has seen and left
-    double started_ = 0.;
-    double active_ = 0.;       // the last byte in either direction
-    double progress_ = 0.;     // nothing waited, or a byte was sent
-    double closed_at_ = never; // when we began to wait for the peer's end
-    double armed_ = never;     // when the timer fires
-    std::optional<double> trimmed_for_;
+    double armed_ = never;  // when the timer fires
     std::optional<close_reason> reason_;
     bool running_ = false; // a pump() is on the stack
     bool opened_ = false;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <funcptr/connection.h>
+#include <funcptr/listener.h>
 #include <funcptr/loop.h>
 #include <funcptr/ssl_filter.h>
 
@@ -9,7 +10,10 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
+#include <vector>
 
+#include "../src/detail/net_deadlines.h"
 #include "support/certificates.h"
 #include "support/sockets.h"
 #include "support/watchdog.h"
@@ -228,6 +232,90 @@ TEST_F(Connection, AFullBufferThatIsNotTakenStopsTheReading)
     until([&] { return seen.size() == 5000; });
 }
 
+TEST_F(Connection, TellsOfADrainAlsoWhenTheEndOfTheHandlerSendsAll)
+{
+    open({.high_water = 1000, .low_water = 100});
+    int drained = 0;
+    near->on_drain([&](connection& c) {
+        ++drained;
+        EXPECT_EQ(c.backlog(), 0u);
+    });
+    near->on_data([&](connection& c, buffer& in) {
+        in.clear();
+        c.write(std::string(5000, 'x'));
+        EXPECT_GT(c.backlog(), 1000u) << "sent one by one, not at the end of the handler";
+    });
+    say("go");
+    EXPECT_EQ(hear(5000).size(), 5000u);
+    until([&] { return drained == 1; });
+    turns(5);
+    EXPECT_EQ(drained, 1);
+}
+
+TEST_F(Connection, ReadsAgainAtLowWaterAndNotBefore)
+{
+    open({.high_water = 200000, .low_water = 1000});
+    turns(2);
+    near->write(std::string(1000000, 'x'));
+    say("question");
+    turns(3);
+    while (near->backlog() > 150000) {
+        ASSERT_NE(receive_now(far.get(), 20000), "");
+        turns(1);
+    }
+    turns(3);
+    EXPECT_EQ(seen, "");
+    EXPECT_GT(near->backlog(), 1000u);
+    until([&] {
+        receive_now(far.get());
+        return seen == "question";
+    });
+    EXPECT_LE(near->backlog(), 1000u);
+}
+
+TEST_F(Connection, GoesOnWithTheNextLineAfterALargeAnswer)
+{
+    open({.trim_after = 0ms, .high_water = 1000, .low_water = 100}); // no timer that would help
+    near->on_data([&](connection& c, buffer& in) {
+        const auto end = in.view().find('\n');
+        if (end == std::string_view::npos)
+            return;
+        seen += in.view().substr(0, end);
+        in.consume(end + 1);
+        c.write(std::string(5000, 'x'));
+    });
+    say("a\nb\nc\n");
+    turns(20);
+    EXPECT_EQ(seen, "abc");
+    EXPECT_EQ(hear(15000).size(), 15000u);
+}
+
+TEST_F(Connection, LowWaterIsAtMostHighWater)
+{
+    open({.high_water = 1000}); // the default low_water is above
+    int drained = 0;
+    near->on_drain([&](connection& c) {
+        ++drained;
+        EXPECT_LE(c.backlog(), 1000u);
+    });
+    near->write(std::string(2000000, 'x'));
+    hear(2000000);
+    until([&] { return drained == 1; });
+}
+
+TEST_F(Connection, RefusesWhatCannotWork)
+{
+    const auto refuses = [&](funcptr::accepted peer, std::unique_ptr<filter> through,
+                             const connection_options& options) {
+        EXPECT_THROW(connection(loop, std::move(peer), std::move(through), options),
+                     std::invalid_argument);
+    };
+    refuses(near_end(), std::make_unique<plain_filter>(), {.read_per_turn = 0});
+    refuses(near_end(), std::make_unique<plain_filter>(), {.read_chunk = 0});
+    refuses(near_end(), nullptr, {});
+    refuses({}, std::make_unique<plain_filter>(), {});
+}
+
 // --- ends -------------------------------------------------------------------------------------
 
 TEST_F(Connection, OfAPeerThatSaysGoodbyeEndsClean)
@@ -254,6 +342,41 @@ TEST_F(Connection, AnswersAPeerThatHasEndedItsSide)
     EXPECT_EQ(hear(18), "answer to question");
     until([&] { return closed.has_value(); });
     EXPECT_EQ(peer_ended(far.get()), 1);
+}
+
+TEST_F(Connection, TellsTheEndAlsoWhenTheHandlerHasLeftALineThatIsNotWhole)
+{
+    open();
+    std::string left;
+    near->on_data([](connection&, buffer&) {}); // waits for a newline
+    near->on_end([&](connection& c) { left = c.through().aread().view(); });
+    say("half a li");
+    ::shutdown(far.get(), SHUT_WR);
+    until([&] { return closed.has_value(); });
+    EXPECT_EQ(left, "half a li");
+    EXPECT_EQ(closed->by, close_by::peer);
+}
+
+TEST_F(Connection, DoesNotTellTheEndBeforeWhatAPausedHandlerHasLeft)
+{
+    open();
+    std::string order;
+    near->on_data([&](connection& c, buffer& in) {
+        order += in.view().substr(0, 1);
+        in.consume(1);
+        c.pause_reading();
+    });
+    near->on_end([&](connection&) { order += "."; });
+    say("ab");
+    ::shutdown(far.get(), SHUT_WR);
+    until([&] { return order == "a"; });
+    near->through().input_eof(); // as when it came in the same segment
+    near->through().update();
+    turns(5);
+    EXPECT_EQ(order, "a");
+    near->resume_reading();
+    until([&] { return closed.has_value(); });
+    EXPECT_EQ(order, "ab.");
 }
 
 TEST_F(Connection, StaysHalfOpenWhenAsked)
@@ -374,6 +497,115 @@ TEST_F(Connection, AWriterWhoIgnoresTheWatermarkMeetsTheLimit)
 }
 
 // --- deadlines --------------------------------------------------------------------------------
+
+using deadline_kind = funcptr::detail::deadlines::kind;
+
+class Deadlines : public ::testing::Test {
+protected:
+    const connection_options options{
+        .handshake = 10s, .idle = 100s, .write_stall = 30s, .linger = 2s, .trim_after = 0s};
+    funcptr::detail::deadlines at{options, 1000.};
+
+    void expect_next(double when, deadline_kind what, bool waiting = false)
+    {
+        const auto next = at.earliest(waiting);
+        EXPECT_DOUBLE_EQ(next.at, when);
+        EXPECT_EQ(next.what, what);
+    }
+};
+
+TEST_F(Deadlines, TheHandshakesCountsFromTheStartHoweverMuchMoves)
+{
+    at.moved(1009.);
+    expect_next(1010., deadline_kind::handshake);
+    at.opened();
+    expect_next(1109., deadline_kind::idle);
+}
+
+TEST_F(Deadlines, IdleCountsFromTheLastByte)
+{
+    at.opened();
+    expect_next(1100., deadline_kind::idle);
+    at.moved(1050.);
+    expect_next(1150., deadline_kind::idle);
+}
+
+TEST_F(Deadlines, AStallCountsFromTheLastProgressAndOnlyWhileSomethingWaits)
+{
+    at.opened();
+    at.progress(1060.);
+    expect_next(1090., deadline_kind::write_stall, true);
+    expect_next(1100., deadline_kind::idle, false);
+    at.moved(1080.); // a byte that came is no progress of what goes
+    expect_next(1090., deadline_kind::write_stall, true);
+}
+
+TEST_F(Deadlines, LingerCountsFromItsFirstCallAndReplacesTheHandshakes)
+{
+    at.linger(1009.);
+    at.linger(1010.5);
+    expect_next(1011., deadline_kind::linger);
+}
+
+TEST_F(Deadlines, OfNoneAreNever)
+{
+    const connection_options none{
+        .handshake = 0s, .idle = 0s, .write_stall = 0s, .linger = 0s, .trim_after = 0s};
+    funcptr::detail::deadlines never{none, 1000.};
+    never.linger(1001.);
+    EXPECT_EQ(never.earliest(true).at, funcptr::detail::deadlines::never);
+    EXPECT_EQ(never.earliest(true).what, deadline_kind::none);
+}
+
+TEST_F(Deadlines, TrimIsDueOnceForEachQuietTime)
+{
+    const connection_options quick{.handshake = 0s, .idle = 100s, .trim_after = 1s};
+    funcptr::detail::deadlines quiet{quick, 1000.};
+    EXPECT_DOUBLE_EQ(quiet.earliest(false).at, 1001.);
+    quiet.trimmed();
+    EXPECT_DOUBLE_EQ(quiet.earliest(false).at, 1100.);
+    quiet.moved(1050.);
+    EXPECT_DOUBLE_EQ(quiet.earliest(false).at, 1051.);
+}
+
+/// Time in which the loop is not run: longer than a deadline, however fast the machine.
+void keep_the_loop_busy(std::chrono::milliseconds deadline)
+{
+    const auto end = std::chrono::steady_clock::now() + 2 * deadline;
+    while (std::chrono::steady_clock::now() < end)
+        std::this_thread::yield();
+}
+
+TEST_F(Connection, WhatWaitsInTheSocketIsReadBeforeADeadlineIsHeldAgainstThePeer)
+{
+    open({.idle = 20ms});
+    turns(2);
+    say("in time");
+    keep_the_loop_busy(20ms);
+    until([&] { return closed || !seen.empty(); });
+    EXPECT_EQ(seen, "in time");
+}
+
+TEST_F(Connection, ItsDeadlinesDoNotCountFromTheLoopsLastTurn)
+{
+    turns(1);
+    keep_the_loop_busy(200ms);
+    const double before = ev_now(loop);
+    open({.idle = 200ms});
+    EXPECT_GE(ev_now(loop) - before, 0.3) << "the loop's time is still the old one";
+}
+
+TEST_F(Connection, ADeadlineDoesNotHideAnEarlierCause)
+{
+    near = std::make_unique<connection>(loop, near_end(), plain_filter(),
+                                        connection_options{.idle = 20ms, .linger = 1min});
+    watch();
+    near->write("bye");
+    near->close(); // sent, and then the peer stays
+    until([&] { return closed.has_value(); });
+    EXPECT_EQ(closed->by, close_by::user);
+    EXPECT_NE(closed->text.find("closed by us"), std::string::npos) << closed->text;
+}
 
 TEST_F(Connection, ASilentPeerMeetsTheIdleDeadline)
 {
@@ -630,6 +862,17 @@ TEST_F(TlsConnection, GivesItsIdleMemoryBack)
     until([&] { return other_seen.size() == burst.size() + 5; });
 }
 
+TEST_F(TlsConnection, ADeadlineDoesNotHideWhatTheHandshakeFailedOf)
+{
+    near = std::make_unique<connection>(loop, near_end(), SSLFilter(server),
+                                        connection_options{.handshake = 50ms, .linger = 100ms});
+    watch();
+    say("GET / HTTP/1.1\r\nHost: x\r\n\r\n"); // and stays
+    until([&] { return closed.has_value(); });
+    EXPECT_EQ(closed->by, close_by::filter);
+    EXPECT_NE(closed->text.find("plain HTTP"), std::string::npos) << closed->text;
+}
+
 // --- connection_set ---------------------------------------------------------------------------
 
 TEST_F(Connection, SetErasesTheClosed)
@@ -670,6 +913,56 @@ TEST_F(Connection, SetWithoutConnectionsDrainsAtOnceButFromTheLoop)
     EXPECT_FALSE(aborted);
     until([&] { return aborted.has_value(); });
     EXPECT_EQ(*aborted, 0u);
+}
+
+TEST_F(Connection, SetMayBeDestroyedInACallbackOfItsConnections)
+{
+    for (const bool in_close : {false, true}) {
+        auto all = std::make_unique<connection_set>(loop);
+        auto& c = all->add(near_end(), plain_filter());
+        c.on_data([&](connection&, buffer& in) {
+            in.clear();
+            if (!in_close)
+                all.reset();
+        });
+        c.on_close([&](connection&, const close_reason&) { all.reset(); });
+        say("x");
+        if (in_close)
+            far.reset();
+        until([&] { return !all; });
+        turns(3);
+    }
+}
+
+TEST_F(Connection, SetServesBothFamiliesBehindAListenerAndGivesItsPlacesBack)
+{
+    connection_set all(loop);
+    std::vector<std::string> ends;
+    const auto serve = [&](funcptr::accepted peer) {
+        auto& c = all.add(std::move(peer), plain_filter());
+        c.on_data([](connection& echo, buffer& in) { echo.write(in); });
+        c.on_close([&](connection&, const close_reason& why) { ends.push_back(why.text); });
+    };
+    std::string spec = "127.0.0.1:0";
+    const unique_fd six(::socket(AF_INET6, SOCK_STREAM, 0));
+    const auto loopback = *funcptr::address::parse("[::1]:0").value;
+    if (six && ::bind(six.get(), loopback.data(), loopback.size()) == 0)
+        spec += ",[::1]:0";
+    funcptr::listener listener(loop, spec, serve, {.connections = 1});
+    for (const auto& where : listener.addresses()) {
+        far = funcptr::testing::connect_to(where);
+        say("hello");
+        EXPECT_EQ(hear(5), "hello");
+        EXPECT_EQ(listener.counters().connections, 1u);
+        const auto before = ends.size();
+        far.reset();
+        until([&] { return ends.size() == before + 1; });
+        EXPECT_EQ(listener.counters().connections, 0u) << "the next would never be accepted";
+        const auto host = where.with_port(0).to_string();
+        EXPECT_TRUE(ends.back().starts_with(host.substr(0, host.size() - 1))) << ends.back();
+        EXPECT_NE(ends.back().find(": closed by the peer; 5 bytes in, 5 out"), std::string::npos)
+            << ends.back();
+    }
 }
 
 TEST_F(Connection, SetMayBeDestroyedWithConnectionsInIt)

@@ -71,7 +71,8 @@ struct connection_options {
     /// Bytes asked for in one read. 16 KiB: one TLS record.
     std::size_t read_chunk = 16 * 1024;
     /// Above this many bytes that wait to be written (plain and encrypted together) nothing is
-    /// read, and at low_water reading goes on and on_drain is called. 1 MiB and 256 KiB.
+    /// read, and at low_water (at most high_water) reading goes on and on_drain is called. 1 MiB
+    /// and 256 KiB.
     std::size_t high_water = 1024 * 1024;
     std::size_t low_water = 256 * 1024;
     /// Goes on reading above high_water. False: what a server answers is bounded by what it reads.
@@ -107,7 +108,8 @@ struct close_reason {
 
 class FUNCPTR_API connection {
 public:
-    /// Takes the socket as listener accepted it (connected, non-blocking). Throws std::bad_alloc.
+    /// Takes the socket as listener accepted it (connected, non-blocking). Throws std::bad_alloc,
+    /// and std::invalid_argument without a socket or filter or with options that make no sense.
     connection(ev::loop_ref loop, accepted peer, std::unique_ptr<filter> through,
                const connection_options& options = {});
     /// The same with a filter by value: connection(loop, std::move(peer), SSLFilter(tls)).
@@ -127,9 +129,11 @@ public:
     /// Bytes have come. Take them with in.consume(); what is left is shown again together with what
     /// comes next. A handler that leaves a full buffer stops the reading until resume_reading().
     void on_data(std::function<void(connection&, buffer& in)> handler);
-    /// What waits to be written has fallen to low_water, after it had been above high_water.
+    /// What waits to be written has fallen to low_water, after it had been above high_water:
+    /// whoever stops writing when he sees backlog() above high_water is called here, always.
     void on_drain(std::function<void(connection&)> handler);
-    /// The peer will send no more. Called once, after its last bytes.
+    /// The peer will send no more. Called once, after its last bytes were shown, also when on_data
+    /// has left some of them.
     void on_end(std::function<void(connection&)> handler);
     /// It is over: called once, last, always from the loop.
     void on_close(std::function<void(connection&, const close_reason&)> handler);
