@@ -270,15 +270,15 @@ int main(int argc, char** argv)
     // Against the string: erase(0, n) moves the whole backlog, so its cost grows with it. Without
     // a backlog there is nothing to move and the two are alike.
     // Against evbuffer: it never moves a byte, and is not contiguous for it. Ours moves each byte
-    // at most once more (see buffer.h): with a backlog it may cost twice the copying, not more.
-    // Without one, and in place as the library itself reads, evbuffer's bookkeeping costs more.
+    // at most once more (see buffer.h), and with a large backlog that shows: 0.53 to 0.89 were seen
+    // from 16 KiB on. The goal stays what it is for every peer, and those rows are misses.
     add_steady(suite, none, ">= 0.95", ">= 1");
-    add_steady(suite, small, ">= 1", ">= 0.5");
-    add_steady(suite, middle, ">= 10", ">= 0.5");
-    add_steady(suite, large, ">= 50", ">= 0.5");
+    add_steady(suite, small, ">= 1", ">= 1");
+    add_steady(suite, middle, ">= 10", ">= 1");
+    add_steady(suite, large, ">= 50", ">= 1");
     add_in_place(suite, small, ">= 1", ">= 1");
     add_in_place(suite, middle, ">= 10", ">= 1");
-    add_growth(suite, large, ">= 0.5");
+    add_growth(suite, large, ">= 1");
     add_linearity(suite, small, middle, "<= 2");
     add_linearity(suite, small, large, "<= 4"); // the caches; were it quadratic, it would be 256
     return suite.run(argc, argv);
