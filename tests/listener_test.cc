@@ -29,12 +29,13 @@ using funcptr::unique_fd;
 using funcptr::testing::connect_to;
 using funcptr::testing::watchdog;
 
-/// Has this machine IPv6? On some, socket() works and ::1 cannot be bound.
+bool has_ipv4()
+{
+    return funcptr::testing::can_reach("127.0.0.1:0");
+}
 bool has_ipv6()
 {
-    const unique_fd fd(::socket(AF_INET6, SOCK_STREAM, 0));
-    const auto loopback = *address::parse("[::1]:0").value;
-    return fd && ::bind(fd.get(), loopback.data(), loopback.size()) == 0;
+    return funcptr::testing::can_reach("[::1]:0");
 }
 
 std::error_code failure(std::string_view spec, const funcptr::bind_options& options = {},
@@ -140,6 +141,8 @@ TEST(BindListeners, TakesAllAddressesOfAName)
 
 TEST(BindListeners, ToleratesAnAddressThatIsNotHereOnlyWhenOneIsLeft)
 {
+    if (!has_ipv4()) // Linux then has no table of its addresses, and binds any
+        GTEST_SKIP() << "the loopback interface is down";
     // 192.0.2.0/24 is for documentation (RFC 5737): no machine has it.
     const auto bound = bind_listeners("127.0.0.1:0,192.0.2.1:0");
     EXPECT_EQ(bound.sockets.size(), 1u);
@@ -371,6 +374,8 @@ protected:
 
     void SetUp() override
     {
+        if (!has_ipv4())
+            GTEST_SKIP() << "the loopback interface is down";
         funcptr::set_log_sink(
             loop, [this](funcptr::log_level, std::string_view line) { lines.emplace_back(line); });
     }
@@ -395,8 +400,10 @@ TEST_F(Listener, HandsOutPeersOfBothFamiliesWithTheirAddress)
         const auto to = where.family() == address_family::ipv4
                             ? address::parse("127.0.0.1").value->with_port(both.port())
                             : address::parse("::1").value->with_port(both.port());
-        clients.push_back(connect_to(to));
+        if (auto client = connect_to(to))
+            clients.push_back(std::move(client));
     }
+    EXPECT_EQ(clients.size(), has_ipv6() ? 2u : 1u);
     until([&] { return peers.size() == clients.size(); });
     for (const auto& peer : peers) {
         EXPECT_TRUE(peer.peer.is_loopback()) << peer.peer;

@@ -38,6 +38,20 @@ inline unique_fd connect_to(const address& where)
     return fd;
 }
 
+/// Can this machine talk to itself at the address? With loopback down nobody can, and with IPv6
+/// disabled [::] can be bound and ::1 cannot be reached. ("127.0.0.1:0" and the like.)
+inline bool can_reach(std::string_view loopback)
+{
+    const auto where = *address::parse(loopback).value;
+    const unique_fd server(::socket(where.data()->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_storage got{};
+    socklen_t size = sizeof got;
+    auto* const raw = reinterpret_cast<sockaddr*>(&got);
+    return server && ::bind(server.get(), where.data(), where.size()) == 0
+           && ::listen(server.get(), 1) == 0 && ::getsockname(server.get(), raw, &size) == 0
+           && connect_to(address::from(raw, size));
+}
+
 inline bool send_all(int fd, std::string_view text)
 {
     while (!text.empty()) {
