@@ -795,6 +795,130 @@ TEST_F(ZmqEvent, MayBeClosedInItsOwnReadAndIsNotCalledAgain)
     EXPECT_THROW(pull.connect("inproc://b"), funcptr::error);
 }
 
+TEST_F(ZmqEvent, MayBeTouchedClosedAndDestroyedAndIsThenForgotten)
+{
+    const probe other(loop, context, socket_type::pull); // keeps the hub at work
+    auto pull = std::make_unique<probe>(loop, context, socket_type::pull);
+    pull->bind("inproc://a");
+    auto push = peer(socket_type::push, "inproc://a");
+    bool called = false;
+    pull->on_read = [&](probe& socket) {
+        called = true;
+        take(socket);
+        socket.want_write(true); // it is touched when it is closed: nothing may come of that
+        socket.close();
+    };
+    push.send(zmq::buffer(std::string("x")));
+    turns(3);
+    EXPECT_TRUE(called);
+    pull.reset();
+    turns(3);
+}
+
+TEST_F(ZmqEvent, LendsAFrameThatMayBeMovedOutAndKept)
+{
+    probe pull(loop, context, socket_type::pull);
+    pull.bind("inproc://a");
+    auto push = peer(socket_type::push, "inproc://a");
+    std::vector<zmq::message_t> kept;
+    pull.on_read = [&](probe& socket) {
+        do
+            kept.push_back(std::move(socket.recv()));
+        while (socket.more());
+        EXPECT_EQ(socket.recv().size(), 0u) << "nothing more";
+    };
+    push.send(zmq::buffer(std::string("one")), zmq::send_flags::sndmore);
+    push.send(zmq::buffer(std::string(100, 'x')));
+    turns(3);
+    ASSERT_EQ(kept.size(), 2u);
+    EXPECT_EQ(kept[0].to_string(), "one");
+    EXPECT_EQ(kept[1].size(), 100u);
+    EXPECT_EQ(pull.counters().messages_received, 1u);
+}
+
+TEST_F(ZmqEvent, ALentFrameIsEmptyOnceTheContextIsGone)
+{
+    zmq::context_t mortal;
+    probe pull(loop, mortal, socket_type::pull);
+    pull.bind("inproc://a");
+    mortal.shutdown();
+    EXPECT_EQ(pull.recv().size(), 0u);
+    EXPECT_TRUE(pull.closed());
+}
+
+TEST_F(ZmqEvent, AReleasedSocketIsAsItWasAndNobodyIsCalled)
+{
+    probe pull(loop, context, socket_type::pull);
+    pull.bind("inproc://a");
+    auto push = peer(socket_type::push, "inproc://a");
+    int reads = 0;
+    pull.on_read = [&](probe& socket) {
+        ++reads;
+        take(socket);
+    };
+    turns(2);
+    push.send(zmq::buffer(std::string("x")));
+    auto socket = pull.release();
+    EXPECT_TRUE(pull.closed());
+    turns(3);
+    EXPECT_EQ(reads, 0);
+    zmq::message_t frame;
+    ASSERT_TRUE(socket.recv(frame, zmq::recv_flags::dontwait));
+    EXPECT_EQ(frame.to_string(), "x");
+
+    probe again(loop, std::move(socket)); // and may be adopted anew
+    again.on_read = pull.on_read;
+    push.send(zmq::buffer(std::string("y")));
+    turns(3);
+    EXPECT_EQ(reads, 1);
+}
+
+TEST_F(ZmqEvent, MayBeReleasedInItsOwnRead)
+{
+    probe pull(loop, context, socket_type::pull);
+    pull.bind("inproc://a");
+    auto push = peer(socket_type::push, "inproc://a");
+    zmq::socket_t socket;
+    pull.on_read = [&](probe& it) {
+        take(it);
+        socket = it.release();
+    };
+    push.send(zmq::buffer(std::string("x")));
+    push.send(zmq::buffer(std::string("y")));
+    turns(3);
+    zmq::message_t frame;
+    ASSERT_TRUE(socket && socket.recv(frame, zmq::recv_flags::dontwait));
+    EXPECT_EQ(frame.to_string(), "y");
+}
+
+TEST_F(ZmqEvent, AReleaseThatWouldLoseAMessageIsRefused)
+{
+    probe pull(loop, context, socket_type::pull);
+    pull.bind("inproc://a");
+    auto push = peer(socket_type::push, "inproc://a");
+    int refused = 0;
+    pull.on_read = [&](probe& socket) {
+        try {
+            (void)socket.release();
+        } catch (const std::logic_error&) {
+            ++refused; // nothing of it was taken
+        }
+        take(socket);
+        try {
+            (void)socket.release();
+        } catch (const std::logic_error&) {
+            ++refused; // half of it was
+        }
+        take(socket);
+        EXPECT_NO_THROW((void)socket.release());
+    };
+    push.send(zmq::buffer(std::string("x")), zmq::send_flags::sndmore);
+    push.send(zmq::buffer(std::string("y")));
+    turns(3);
+    EXPECT_EQ(refused, 2);
+    EXPECT_TRUE(pull.closed());
+}
+
 TEST_F(ZmqEvent, MayMakeNewSocketsInItsRead)
 {
     probe pull(loop, context, socket_type::pull);

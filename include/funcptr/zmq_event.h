@@ -13,6 +13,8 @@
 // ZMQ_FD.
 //
 // Threads: a socket belongs to the thread of its loop; several loops in several threads are fine.
+// The audit mode (zmq_audit.h, set_audit()) refuses calls from others, and finds wake-ups that were
+// lost by using handle(). The last parameter of most calls, the caller's place, is for it.
 // Lifetime: the context must outlive it; the loop should, and when it does not the socket stays
 // usable without being called. Neither copied nor moved. Legal inside any callback: everything,
 // destroying this or any other socket and running the loop again included; a socket is not called
@@ -27,12 +29,7 @@
 //             connect("tcp://localhost:5556");
 //         }
 //     private:
-//         void read() override
-//         {
-//             zmq::message_t message;
-//             recv(message);
-//             std::cout << message.to_string_view() << '\n';
-//         }
+//         void read() override { std::cout << recv().to_string_view() << '\n'; }
 //     };
 #pragma once
 
@@ -92,6 +89,7 @@ struct zmq_counters {
     std::uint64_t again = 0;            ///< recv or send said EAGAIN
     std::uint64_t budget_hits = 0;      ///< a turn ended with work left over
     std::uint64_t parks = 0;            ///< POLLOUT was a lie
+    std::uint64_t lost_wakes = 0;       ///< found by the audit mode, and healed
 };
 
 class zmq_event : private detail::zmq_seat {
@@ -105,6 +103,10 @@ public:
     /// Adopts an open socket as it is: no option is changed. Throws as above; the socket is then
     /// closed.
     zmq_event(ev::loop_ref loop, zmq::socket_t socket);
+    /// Gives the socket back, as it is; this object is closed() from then on. Throws
+    /// std::logic_error, and changes nothing, when that would lose something: read() was called for
+    /// a message that nobody has taken yet, or a message was taken in part. recv() the rest first.
+    [[nodiscard]] zmq::socket_t release();
 
     zmq_event(const zmq_event&) = delete;
     zmq_event& operator=(const zmq_event&) = delete;
@@ -112,10 +114,10 @@ public:
     ~zmq_event() override;
 
     /// As zmq_bind(3) etc. Throws funcptr::error naming the endpoint.
-    void bind(const std::string& endpoint);
-    void connect(const std::string& endpoint);
-    void unbind(const std::string& endpoint);
-    void disconnect(const std::string& endpoint);
+    void bind(const std::string& endpoint, zmq_place where = zmq_place::here());
+    void connect(const std::string& endpoint, zmq_place where = zmq_place::here());
+    void unbind(const std::string& endpoint, zmq_place where = zmq_place::here());
+    void disconnect(const std::string& endpoint, zmq_place where = zmq_place::here());
     /// The endpoint of the last bind() with its wildcards resolved ("tcp://[::]:41234").
     std::string last_endpoint() const { return socket_.get(zmq::sockopt::last_endpoint); }
 
@@ -131,16 +133,16 @@ public:
     }
 
     /// Shall read() be called? True from the start where the type can receive.
-    void want_read(bool wanted);
+    void want_read(bool wanted, zmq_place where = zmq_place::here());
     bool want_read() const noexcept { return wants_read_; }
     /// Shall write() be called? False at the start. Turn it off in write() when all is written: as
     /// long as it is on and the socket can be written to, write() is called at every turn.
-    void want_write(bool wanted);
+    void want_write(bool wanted, zmq_place where = zmq_place::here());
     bool want_write() const noexcept { return wants_write_; }
     /// Neither read() nor write() until resume(), whatever is wanted. The socket is still pumped,
     /// so that libzmq can work off what its peers' coming and going leaves behind.
-    void pause() noexcept { paused_ = true; }
-    void resume();
+    void pause(zmq_place where = zmq_place::here());
+    void resume(zmq_place where = zmq_place::here());
     bool paused() const noexcept { return paused_; }
 
     /// The share of the budget: a socket of weight 2 may do twice as much in a turn as one of
@@ -150,27 +152,43 @@ public:
 
     /// Takes one frame, without waiting. In read() the first call always succeeds. It would_block()
     /// when none is there; `message` is then empty.
-    zmq_result recv(zmq::message_t& message);
+    zmq_result recv(zmq::message_t& message, zmq_place where = zmq_place::here());
+    /// The same without a copy of the frame's header: the frame is lent by the socket until the
+    /// next recv() or the end of read(); move it out to keep it. An empty one when there is none,
+    /// which cannot be in read() for its first call and while more(); recv(message) says why.
+    zmq::message_t& recv(zmq_place where = zmq_place::here());
     /// The frame that recv() gave last is followed by another one of the same message.
     bool more() const noexcept { return more_; }
 
     /// Sends one frame, without waiting; `more` says that another of the same message follows. When
     /// it fails, `message` still holds what it held: on would_block() keep it, call
     /// want_write(true), and send it in write().
-    [[nodiscard]] zmq_result send(zmq::message_t& message, bool more = false);
-    [[nodiscard]] zmq_result send(zmq::message_t&& message, bool more = false)
+    [[nodiscard]] zmq_result send(zmq::message_t& message, bool more = false,
+                                  zmq_place where = zmq_place::here());
+    [[nodiscard]] zmq_result send(zmq::message_t&& message, bool more = false,
+                                  zmq_place where = zmq_place::here())
     {
-        return send(message, more);
+        return send(message, more, where);
     }
     /// Copies the bytes into a frame.
-    [[nodiscard]] zmq_result send(std::string_view bytes, bool more = false);
+    [[nodiscard]] zmq_result send(std::string_view bytes, bool more = false,
+                                  zmq_place where = zmq_place::here());
 
     /// The socket itself, for what this class does not wrap. Do not receive with it inside read()
     /// (the first frame waits in recv()), and call touch() after anything but a zmq_setsockopt or
     /// zmq_getsockopt of an option that is not ZMQ_EVENTS.
-    zmq::socket_ref handle() noexcept { return socket_; }
+    /// The audit mode (zmq_audit.h) finds where a touch() was forgotten.
+    zmq::socket_ref handle(zmq_place where = zmq_place::here())
+    {
+        check_thread("handle", where);
+        return socket_;
+    }
     /// Something was done to handle(): have the socket looked at before the loop sleeps.
-    void touch() noexcept { mark_ready(); }
+    void touch(zmq_place where = zmq_place::here())
+    {
+        check_thread("touch", where);
+        mark_ready();
+    }
 
     /// Closes it now, without a call of on_error(). Calls on it fail from then on.
     void close() noexcept;
@@ -201,6 +219,7 @@ private:
 
     detail::zmq_visit visit(detail::zmq_turn& turn) noexcept override;
     void pump() noexcept override;
+    void audit(detail::zmq_signal_probe& probe) noexcept override;
 
     detail::zmq_visit serve(detail::zmq_turn& turn, running& callback) noexcept;
     detail::zmq_visit read_messages(detail::zmq_turn& turn, running& callback) noexcept;
@@ -214,9 +233,12 @@ private:
     void fatal(std::error_code why) noexcept;
     void attach(ev::loop_ref loop);
     template <class Call>
-    void endpoint_call(const char* verb, const std::string& endpoint, Call&& call);
+    void endpoint_call(const char* verb, const std::string& endpoint, zmq_place where, Call&& call);
+    void check_thread(const char* verb, zmq_place where);
+    void log_lost_wake() noexcept;
     void choose_ipv6(const std::string& endpoint);
 
+    bool may_not(zmq_place where) noexcept;
     bool reading() const noexcept { return wants_read_ && !paused_ && socket_; }
     bool writing() const noexcept { return wants_write_ && !paused_ && socket_; }
 
@@ -235,6 +257,7 @@ private:
     bool attached_ = false;    // bound, connected or adopted: high-water marks are settled
     bool choose_ipv6_ = false; // for each endpoint, see zmq_ipv6::automatic
     std::error_code fatal_;    // why it was closed
+    zmq_place used_;           // where it was last used, but for recv() in read()
     running* running_ = nullptr;
     mutable zmq_counters counters_;
 };

@@ -45,30 +45,32 @@
 #include <ev++.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <stdexcept>
+#include <thread>
 #include <utility>
 #include <vector>
 
 #include "loop.h"
+#include "zmq_audit.h"
 
 namespace funcptr {
 
 /// How much all the ZeroMQ sockets of one loop may do before its other watchers get their turn.
 struct zmq_budget {
-    /// Messages per socket and turn, each way, times the socket's weight. 4,096: a turn costs some
-    /// microseconds in system calls, a small message 30 ns; it is the time that ends most turns.
-    /// At least 1.
-    std::int64_t messages = 4096;
+    /// Messages per socket and turn, each way, times the socket's weight. 50,000: twice of what
+    /// fits into the time below, so that it is the time that ends a turn. At least 1.
+    std::int64_t messages = 50'000;
     /// Bytes per socket and turn, each way, times its weight; a larger message is taken whole and
-    /// paid back at the next turns. 4 MiB: as much as the messages above when they are of 1 KiB.
-    std::int64_t bytes = 4 * 1024 * 1024;
+    /// paid back at the next turns. 64 MiB: as much as the messages above when they are of 1 KiB.
+    std::int64_t bytes = 64 * 1024 * 1024;
     /// Time for all sockets together, shared out among those that have something to do. A turn ends
     /// with the callback during which it runs out. The clock is read after every callback while
-    /// they are slow, and up to 32 callbacks apart while they are quick. 1 ms: what a timer on the
-    /// same loop may be late by.
+    /// they are slow, and up to 128 messages apart while they are quick. 1 ms: what a timer on the
+    /// same loop may be late by; the price of a turn (some microseconds) is one per cent of it.
     std::chrono::microseconds time = std::chrono::milliseconds(1);
     /// How long a socket that says it can be written to, and then cannot, is left alone. 100 ms:
     /// ten wake-ups a second. Takes effect from the next time that one is parked.
@@ -78,6 +80,10 @@ struct zmq_budget {
 /// Sets the budget of one loop, from the next turn on. In the loop's thread. Throws
 /// std::invalid_argument when a member is below 1.
 inline void set_budget(ev::loop_ref loop, const zmq_budget& budget);
+
+/// Turns the audit mode of one loop's ZeroMQ sockets on or off: see zmq_audit.h for what it finds
+/// and what it costs. Off by default. In the loop's thread, before other threads know its sockets.
+inline void set_audit(ev::loop_ref loop, bool on);
 
 // ---------------------------------------------------------------------------------------------
 
@@ -97,25 +103,25 @@ public:
     {
     }
 
-    /// Is it used up? Ask once a callback. Reads the clock rarely while callbacks are quick:
-    /// reading it costs as much as a small message.
+    /// Is it used up? Reads the clock. Ask again after stride() messages.
     bool expired() noexcept
     {
-        if (--unread_ > 0)
-            return false;
         const auto now = clock::now();
-        stride_ = now - last_ < quick_ ? std::min(2 * stride_, 32) : 1;
-        unread_ = stride_;
+        stride_ = now - last_ < quick_ ? std::min(2 * stride_, longest_stride) : 1;
         last_ = now;
         return now >= deadline_;
     }
+    /// One while they are slow, more while they are quick: to read the clock costs nearly as much
+    /// as to receive a small message.
+    unsigned stride() const noexcept { return stride_; }
 
 private:
+    static constexpr unsigned longest_stride = 128;
+
     clock::time_point last_;
     clock::time_point deadline_;
     clock::duration quick_;
-    int stride_ = 1;
-    int unread_ = 2; // at least one callback
+    unsigned stride_ = 1;
 };
 
 /// What a seat may still do in one direction at this turn.
@@ -130,6 +136,69 @@ struct zmq_credit {
         messages = std::min<std::int64_t>(messages, 0) + budget.messages * weight;
         bytes = std::min<std::int64_t>(bytes, 0) + budget.bytes * weight;
     }
+};
+
+/// What one visit may do in one direction: its seat's credit and its share of the time, made into
+/// two bounds on the socket's counters, so that a message costs two comparisons.
+class zmq_allowance {
+public:
+    /// The counters run on while this lives; the credit is settled at the end.
+    zmq_allowance(zmq_turn& turn, zmq_credit& credit, const std::uint64_t& messages,
+                  const std::uint64_t& bytes) noexcept
+        : turn_(turn)
+        , credit_(&credit)
+        , messages_(messages)
+        , bytes_(bytes)
+        , last_message_(messages + static_cast<std::uint64_t>(credit.messages))
+        , last_byte_(bytes + static_cast<std::uint64_t>(credit.bytes))
+    {
+        if (credit.spent())
+            checkpoint_ = messages;
+        else
+            advance();
+    }
+    zmq_allowance(const zmq_allowance&) = delete;
+    zmq_allowance& operator=(const zmq_allowance&) = delete;
+    ~zmq_allowance()
+    {
+        if (credit_ != nullptr)
+            settle();
+    }
+
+    /// One of the bounds, or the time to read the clock again. At least one callback is before it.
+    bool reached() const noexcept { return messages_ >= checkpoint_ || bytes_ >= last_byte_; }
+    /// Once reached(): is it the messages' or the bytes' bound?
+    bool spent() noexcept
+    {
+        settle();
+        return credit_->spent();
+    }
+    /// Once reached(): is the time up?
+    bool expired() noexcept
+    {
+        if (turn_.expired())
+            return true;
+        advance();
+        return false;
+    }
+    /// The seat and its counters are gone.
+    void forget() noexcept { credit_ = nullptr; }
+
+private:
+    void advance() noexcept { checkpoint_ = std::min(messages_ + turn_.stride(), last_message_); }
+    void settle() noexcept
+    {
+        credit_->messages = static_cast<std::int64_t>(last_message_ - messages_);
+        credit_->bytes = static_cast<std::int64_t>(last_byte_ - bytes_);
+    }
+
+    zmq_turn& turn_;
+    zmq_credit* credit_;
+    const std::uint64_t& messages_;
+    const std::uint64_t& bytes_;
+    std::uint64_t last_message_;
+    std::uint64_t last_byte_;
+    std::uint64_t checkpoint_;
 };
 
 /// How a visit ended.
@@ -155,6 +224,8 @@ protected:
     /// The descriptor fired while a callback of this socket runs (in a nested run of the loop):
     /// take the commands, so that it does not fire for ever. The visit under way sees the rest.
     virtual void pump() noexcept = 0;
+    /// The audit mode's question, before the loop sleeps.
+    virtual void audit(zmq_signal_probe& probe) noexcept = 0;
 
     inline void seat(ev::loop_ref loop, int fd);
     inline void unseat() noexcept;
@@ -168,6 +239,9 @@ protected:
 
     /// Null before seat(), after unseat(), and once the loop is gone.
     zmq_hub* hub() const noexcept { return hub_; }
+    int descriptor() const noexcept { return io_.fd; }
+    /// Only the audit mode knows.
+    bool wrong_thread() const noexcept { return audited_ && is_foreign(); }
 
     int weight_ = 1;
     zmq_credit read_credit_;
@@ -179,8 +253,10 @@ protected:
 private:
     friend class zmq_hub;
     static constexpr std::size_t nowhere = static_cast<std::size_t>(-1);
+    inline bool is_foreign() const noexcept;
 
     zmq_hub* hub_ = nullptr;
+    bool audited_ = false;
     ev_io io_{};
     zmq_seat* previous_ = nullptr; // in the hub's list, when listed_
     zmq_seat* next_ = nullptr;
@@ -219,6 +295,19 @@ public:
     loop_state& state() noexcept { return state_; }
     const zmq_budget& budget() const noexcept { return budget_; }
     void budget(const zmq_budget& to) noexcept { budget_ = to; }
+    void audit(bool on) noexcept
+    {
+        audits_ = on;
+        for (zmq_seat* seat : seats_)
+            seat->audited_ = on;
+    }
+    /// While the loop runs, only the thread that runs it may use its sockets.
+    bool is_foreign() const noexcept
+    {
+        const auto runner = runner_.load(std::memory_order_relaxed);
+        return ev_depth(loop_) != 0 && runner != std::thread::id()
+               && runner != std::this_thread::get_id();
+    }
 
     void add(zmq_seat& seat, int fd)
     {
@@ -226,6 +315,7 @@ public:
         parked_.reserve(seats_.size()); // so that park() cannot fail
         seat.seated_at_ = seats_.size() - 1;
         seat.hub_ = this;
+        seat.audited_ = audits_;
         // Set anew for each socket: libev's epoll backend keeps a stopped descriptor registered,
         // and the number may be in use again (ev_epoll.c, epoll_modify).
         ev_io_init(&seat.io_, &zmq_hub::on_readable, fd, EV_READ);
@@ -291,7 +381,10 @@ public:
 private:
     static void on_prepare(struct ev_loop*, ev_prepare* w, int)
     {
-        static_cast<zmq_hub*>(w->data)->keep_awake_while_ready();
+        auto& hub = *static_cast<zmq_hub*>(w->data);
+        if (hub.audits_)
+            hub.audit_all();
+        hub.keep_awake_while_ready();
     }
     static void on_check(struct ev_loop*, ev_check* w, int)
     {
@@ -336,13 +429,25 @@ private:
             seat.write_credit_.refill(budget_, seat.weight_);
             zmq_turn turn(now, share * seat.weight_);
             const auto outcome = seat.visit(turn);
-            if (outcome != zmq_visit::gone && (outcome != zmq_visit::clean || seat.touched_))
+            const bool stays = outcome != zmq_visit::gone && seat.hub_ == this; // or it was closed
+            if (stays && (outcome != zmq_visit::clean || seat.touched_))
                 list(seat);
             if (outcome == zmq_visit::threw)
                 break;
             now = left > 1 ? clock::now() : now;
         }
         keep_awake_while_ready();
+    }
+
+    void audit_all() noexcept
+    {
+        runner_.store(std::this_thread::get_id(), std::memory_order_relaxed);
+        if (first_ != nullptr)
+            return; // the loop will not sleep
+        // Each may have a line logged, and the log's sink may destroy sockets.
+        for (std::size_t i = seats_.size(); i-- > 0;)
+            if (i < seats_.size() && !seats_[i]->listed_ && !seats_[i]->visiting_)
+                seats_[i]->audit(probe_);
     }
 
     void keep_awake_while_ready() noexcept
@@ -415,6 +520,9 @@ private:
     int listed_weight_ = 0;
     std::vector<zmq_seat*> seats_; // everybody; a seat knows its index
     std::vector<zmq_seat*> parked_;
+    bool audits_ = false;
+    std::atomic<std::thread::id> runner_{}; // whose thread runs the loop; kept in audit mode only
+    zmq_signal_probe probe_;
 };
 
 inline void zmq_seat::seat(ev::loop_ref loop, int fd)
@@ -448,7 +556,17 @@ inline void zmq_seat::unpark() noexcept
         hub_->unpark(*this);
 }
 
+inline bool zmq_seat::is_foreign() const noexcept
+{
+    return hub_ != nullptr && hub_->is_foreign();
+}
+
 } // namespace detail
+
+inline void set_audit(ev::loop_ref loop, bool on)
+{
+    detail::loop_state::of(loop).extension<detail::zmq_hub>().audit(on);
+}
 
 inline void set_budget(ev::loop_ref loop, const zmq_budget& budget)
 {
