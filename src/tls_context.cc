@@ -71,6 +71,8 @@ void check_roles(const tls_config& config)
     const bool key = !config.key_file.empty() || !config.key_pem.empty();
     const bool asks = config.client_certificates != tls_client_certificates::none;
 
+    if (!config.ticket_secrets.empty() && (!server || !config.session_tickets))
+        contradiction("ticket_secrets are for a server that gives out tickets");
     if (config.min_version > config.max_version)
         contradiction("min_version is above max_version");
     if (key && !certificate)
@@ -343,9 +345,18 @@ void use_modes(SSL_CTX* ctx, const tls_config& config)
         ctx, static_cast<long>(std::min<std::size_t>(config.limits.handshake, 1 << 20)));
 }
 
+void use_tickets(tls_state& state, const tls_config& config, std::shared_ptr<tls_ticket_keys> own)
+{
+    const bool goes_on = own != nullptr && own->own() && config.ticket_secrets.empty();
+    state.tickets =
+        goes_on ? std::move(own) : std::make_shared<tls_ticket_keys>(config.ticket_secrets);
+    state.tickets->use(state.ctx.get());
+}
+
 } // namespace
 
-std::shared_ptr<tls_state> detail::make_tls_state(const tls_config& config)
+std::shared_ptr<tls_state> detail::make_tls_state(const tls_config& config,
+                                                  std::shared_ptr<tls_ticket_keys> own_tickets)
 {
     const error_queue_guard guard;
     check_limits(config.limits);
@@ -367,6 +378,8 @@ std::shared_ptr<tls_state> detail::make_tls_state(const tls_config& config)
     use_trust(*state, config);
     use_alpn(*state, config);
     use_identities(*state, config);
+    if (server && config.session_tickets)
+        use_tickets(*state, config, std::move(own_tickets));
     return state;
 }
 
@@ -378,19 +391,14 @@ tls_context::tls_context(const tls_config& config)
 
 void tls_context::reload(const tls_config& config)
 {
-    const auto fresh = detail::make_tls_state(config);
-    const detail::error_queue_guard guard;
+    // The tickets in the clients' hands stay good.
+    auto tickets = slot_->current()->tickets;
+    const auto fresh = detail::make_tls_state(config, std::move(tickets));
     const std::lock_guard lock(slot_->mutex);
     const auto& old = *slot_->state;
     if (fresh->role != old.role)
         contradiction("reload() cannot turn a client's context into a server's, or back");
     fresh->generation = old.generation + 1;
-    // The tickets in the clients' hands stay good. 80 bytes: name, HMAC key, AES key.
-    std::array<unsigned char, 80> keys{};
-    if (fresh->role == tls_role::server
-        && SSL_CTX_get_tlsext_ticket_keys(old.ctx.get(), keys.data(), keys.size()) == 1)
-        SSL_CTX_set_tlsext_ticket_keys(fresh->ctx.get(), keys.data(), keys.size());
-    OPENSSL_cleanse(keys.data(), keys.size());
     slot_->state = fresh;
 }
 

@@ -347,6 +347,95 @@ TEST(TlsContext, TicketsSurviveAReload)
     EXPECT_TRUE(again.client.peer().resumed);
 }
 
+/// A full handshake with one server, then an attempt to resume it with another.
+bool resumes(const tls_context& first, const tls_context& second,
+             tls_version only = tls_version::tls1_3)
+{
+    const tls_context client(with_versions(client_config(), only));
+    tls_session session;
+    {
+        tls_pair pair(client, first);
+        EXPECT_TRUE(pair.connect()) << pair.client.cause().text;
+        session = pair.client.session();
+    }
+    tls_pair again(client, second);
+    EXPECT_TRUE(again.client.resume(session));
+    EXPECT_TRUE(again.connect()) << again.client.cause().text;
+    return again.server.peer().resumed && again.client.peer().resumed;
+}
+
+tls_config with_secrets(std::vector<std::string> secrets)
+{
+    auto config = server_config();
+    config.ticket_secrets = std::move(secrets);
+    return config;
+}
+
+const std::string secret_a(32, 'a');
+const std::string secret_b(32, 'b');
+
+TEST(TlsContext, ServersThatShareASecretResumeOneAnothersSessions)
+{
+    for (const auto only : {tls_version::tls1_2, tls_version::tls1_3}) {
+        EXPECT_TRUE(resumes(tls_context(with_secrets({secret_a})),
+                            tls_context(with_secrets({secret_a})), only));
+        EXPECT_FALSE(resumes(tls_context(with_secrets({secret_a})),
+                             tls_context(with_secrets({secret_b})), only));
+        EXPECT_FALSE(resumes(tls_context(server_config()), tls_context(server_config()), only));
+    }
+}
+
+TEST(TlsContext, ARetiredTicketSecretStillOpensAndADroppedOneDoesNot)
+{
+    tls_context server(with_secrets({secret_a}));
+    const tls_context old = tls_context(with_secrets({secret_a}));
+    server.reload(with_secrets({secret_b, secret_a}));
+    EXPECT_TRUE(resumes(old, server));
+    EXPECT_TRUE(resumes(server, tls_context(with_secrets({secret_b})))) << "the first one seals";
+    server.reload(with_secrets({secret_b}));
+    EXPECT_FALSE(resumes(old, server));
+}
+
+TEST(TlsContext, ATicketOpenedByARetiredSecretIsRenewed)
+{
+    const tls_context client(with_versions(client_config(), tls_version::tls1_2));
+    tls_session session;
+    {
+        tls_pair pair(client, tls_context(with_secrets({secret_a})));
+        ASSERT_TRUE(pair.connect());
+        session = pair.client.session();
+    }
+    const tls_context rotated(with_secrets({secret_b, secret_a}));
+    tls_pair again(client, rotated);
+    ASSERT_TRUE(again.client.resume(session));
+    ASSERT_TRUE(again.connect());
+    ASSERT_TRUE(again.client.peer().resumed);
+    const tls_session renewed = again.client.session();
+    tls_pair last(client, tls_context(with_secrets({secret_b}))); // knows the new secret alone
+    ASSERT_TRUE(last.client.resume(renewed));
+    ASSERT_TRUE(last.connect());
+    EXPECT_TRUE(last.client.peer().resumed);
+}
+
+TEST(TlsContext, ATicketSecretThatIsTooShortOrUselessIsRefused)
+{
+    try {
+        const tls_context server(with_secrets({secret_a, "short"}));
+        FAIL() << "31 bytes can be guessed";
+    } catch (const error& refused) {
+        EXPECT_EQ(refused.code(), errc::bad_configuration);
+        EXPECT_NE(std::string(refused.what()).find("ticket_secrets[1] has 5 bytes"),
+                  std::string::npos)
+            << refused.what();
+    }
+    auto client = client_config();
+    client.ticket_secrets = {secret_a};
+    EXPECT_THROW(tls_context{client}, error);
+    auto silent = with_secrets({secret_a});
+    silent.session_tickets = false;
+    EXPECT_THROW(tls_context{silent}, error);
+}
+
 TEST(TlsContext, ReloadsAndConnectionsFromSeveralThreadsDoNotDisturbOneAnother)
 {
     tls_context server{server_config()};

@@ -143,7 +143,7 @@ TEST_F(ZmqAudit, HasNothingToSayOfMessagesThatComeAtAnyMoment)
         std::minstd_rand random(1);
         for (std::size_t i = 0; i < count; ++i) {
             push.send(zmq::buffer(std::string_view("x")));
-            for (std::atomic<unsigned> spin = random() % 2000; spin != 0; --spin) {
+            for (std::atomic<unsigned long> spin = random() % 2000; spin != 0; --spin) {
             }
         }
     });

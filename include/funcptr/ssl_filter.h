@@ -71,7 +71,7 @@ public:
     /// Replaces the configuration for filters made from now on, for all copies of this handle at
     /// once; connections in flight keep what they have. Throws as the constructor does, and then
     /// the old one stays in force. Tickets given out before still resume as long as trust and
-    /// client_certificates are the same. The role cannot change (errc::bad_configuration).
+    /// client_certificates are the same and ticket_secrets, if any, still holds theirs. The role cannot change (errc::bad_configuration).
     void reload(const tls_config& config);
 
     /// 1 for the first configuration, one more for each reload().

@@ -123,6 +123,13 @@ struct tls_config {
 
     /// Sessions may be resumed: by tickets (RFC 5077, RFC 8446 2.2), nothing is stored on a server.
     bool session_tickets = true;
+    /// Server: secrets that the tickets' keys are made of (HKDF-SHA256), at least 32 random bytes
+    /// each, for processes that are to resume one another's sessions, and their own after a
+    /// restart. The first one seals, all of them open; rotate it by reload(): a new one to the
+    /// front, the oldest away, once a day or so: who learns one can read the TLS 1.2 sessions whose
+    /// tickets it sealed. Empty: a key of its own, replaced every 12 hours, the one before it
+    /// opens.
+    std::vector<std::string> ticket_secrets{};
 
     /// So many records are kept within one TCP segment (1,300 bytes) at the start and after trim(),
     /// so that the first bytes need not wait for the last ones of a 16 KiB record; then they grow.

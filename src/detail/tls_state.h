@@ -15,6 +15,7 @@
 
 #include "funcptr/tls_config.h"
 #include "tls_errors.h"
+#include "tls_tickets.h"
 
 namespace funcptr::detail {
 
@@ -25,6 +26,7 @@ struct loaded_identity {
 };
 
 struct tls_state {
+    std::shared_ptr<tls_ticket_keys> tickets; ///< a server's; before ctx, which uses it
     ssl_ctx_ptr ctx;
     tls_role role = tls_role::client;
     bool verify = true;      ///< client: the peer must have a name, and prove it
@@ -36,8 +38,10 @@ struct tls_state {
     std::uint64_t generation = 1;
 };
 
-/// Checks the configuration and builds from it; throws funcptr::error.
-std::shared_ptr<tls_state> make_tls_state(const tls_config& config);
+/// Checks the configuration and builds from it; throws funcptr::error. own_tickets: keys to go on
+/// with, when the configuration names no secrets and there are some.
+std::shared_ptr<tls_state> make_tls_state(const tls_config& config,
+                                          std::shared_ptr<tls_ticket_keys> own_tickets = nullptr);
 
 /// The one thing that changes: which state is in force. A mutex, not an atomic shared_ptr: the
 /// latter's lock bit is opaque to thread sanitizers (libstdc++ 12), and this is taken once for each
