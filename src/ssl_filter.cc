@@ -81,6 +81,21 @@ std::size_t SSLFilter::memory() const noexcept
            + engine_->awrite.capacity();
 }
 
+bool SSLFilter::adopt(buffer& plain)
+{
+    if (engine_->started || !engine_->nread.append(plain.view()))
+        return false;
+    plain.clear();
+    return true;
+}
+
+std::string_view SSLFilter::leftover() const noexcept
+{
+    const bool clean =
+        engine_->cause.kind == close_kind::none || engine_->cause.kind == close_kind::clean;
+    return clean && engine_->read_closed ? engine_->nread.view() : std::string_view();
+}
+
 bool SSLFilter::resume(const tls_session& session) noexcept
 {
     if (!session || engine_->started || engine_->state->role == tls_role::server)

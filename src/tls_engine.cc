@@ -184,7 +184,11 @@ bool tls_engine::read_record()
         return true;
     }
     const int ssl_error = SSL_get_error(ssl.get(), result);
-    if (ssl_error == SSL_ERROR_ZERO_RETURN)
+    // OpenSSL calls a close_notify of an odd alert level, which TLS 1.3 ignores (RFC 8446, 6), a
+    // system call's error without an error.
+    const bool goodbye = ssl_error == SSL_ERROR_SYSCALL
+                         && (SSL_get_shutdown(ssl.get()) & SSL_RECEIVED_SHUTDOWN) != 0;
+    if (ssl_error == SSL_ERROR_ZERO_RETURN || goodbye)
         return read_closed = true;
     if (ssl_error != SSL_ERROR_WANT_READ || link.fault != tls_fault::none) {
         fail(ssl_error);

@@ -445,7 +445,20 @@ TEST(SSLFilter, AConnectionGoesOverToPlainTextWithoutLosingAByte)
     pair.server.update();
     EXPECT_EQ(pair.server.cause().kind, close_kind::clean);
     EXPECT_EQ(pair.server.aread().view(), "secret");
-    EXPECT_EQ(pair.server.nread().view(), "and now in the clear");
+    EXPECT_EQ(pair.server.leftover(), "and now in the clear");
+}
+
+TEST(SSLFilter, NothingIsLeftOverBeforeTheEndNorAfterABadOne)
+{
+    tls_pair pair;
+    ASSERT_TRUE(pair.connect());
+    pair.server.nread().append(std::string_view("\x17\x03\x03", 3)); // half a record
+    EXPECT_EQ(pair.server.leftover(), "");
+    pair.server.nread().append(std::string(64, 'x'));
+    pair.server.update();
+    ASSERT_TRUE(pair.server.closed());
+    EXPECT_NE(pair.server.cause().kind, close_kind::clean);
+    EXPECT_EQ(pair.server.leftover(), "");
 }
 
 TEST(SSLFilter, AConnectionComesFromPlainTextWithBytesAlreadyRead)
@@ -459,9 +472,24 @@ TEST(SSLFilter, AConnectionComesFromPlainTextWithBytesAlreadyRead)
     before.aread().consume(10);
 
     SSLFilter server{tls_context(server_config())};
-    server.nread().append(before.aread().data());
+    ASSERT_TRUE(server.adopt(before.aread()));
+    EXPECT_TRUE(before.aread().empty()) << "else they would be taken for the application's";
     pump network(client, server);
     EXPECT_EQ(transfer(network, client, server, "upgraded"), "upgraded");
+    before.nread().append("too late");
+    EXPECT_FALSE(server.adopt(before.aread()));
+    EXPECT_EQ(before.aread().view(), "too late");
+}
+
+TEST(SSLFilter, AdoptsNoMoreThanItMayHold)
+{
+    tls_config small = server_config();
+    small.limits.nread = 16;
+    SSLFilter server{tls_context(small)};
+    funcptr::buffer plain;
+    plain.append(std::string(17, 'x'));
+    EXPECT_FALSE(server.adopt(plain));
+    EXPECT_EQ(plain.size(), 17U);
 }
 
 TEST(SSLFilter, BothEndsDeriveTheSameKeyingMaterial)

@@ -33,9 +33,9 @@
 // "Established" is not "accepted": in TLS 1.3 a client's handshake is over before the server has
 // looked at the client's certificate (RFC 8446, 4.4.4). A refusal comes later, as a peer_alert.
 //
-// STARTTLS: to go up, append to nread() what was read from the transport already and is not yet
-// used; to come down again, close_write() on both sides, and after a clean close nread() holds
-// what the peer sent in the clear after its close_notify, to the byte.
+// STARTTLS: to go up, adopt() what was read from the transport already and is not yet used; to come
+// down again, close_write() on both sides, and after a clean close leftover() holds what the peer
+// sent in the clear after its close_notify, to the byte.
 #pragma once
 
 #include <cstddef>
@@ -71,7 +71,8 @@ public:
     /// Replaces the configuration for filters made from now on, for all copies of this handle at
     /// once; connections in flight keep what they have. Throws as the constructor does, and then
     /// the old one stays in force. Tickets given out before still resume as long as trust and
-    /// client_certificates are the same and ticket_secrets, if any, still holds theirs. The role cannot change (errc::bad_configuration).
+    /// client_certificates are the same and ticket_secrets, if any, still holds theirs. The role
+    /// cannot change (errc::bad_configuration).
     void reload(const tls_config& config);
 
     /// 1 for the first configuration, one more for each reload().
@@ -136,6 +137,17 @@ public:
     const close_cause& cause() const noexcept override;
     void trim() noexcept override;
     std::size_t memory() const noexcept override;
+
+    /// STARTTLS, up: takes over what lies in `plain`, the bytes that were read from the transport
+    /// before TLS began and that nobody has used, and leaves it empty. They are the peer's first
+    /// TLS bytes: whoever keeps them for the application instead lets an attacker inject commands
+    /// (CVE-2011-0411). False, and nothing was taken, when limits.nread has no room for them.
+    /// REQUIRES: no update() yet. Throws std::bad_alloc.
+    [[nodiscard]] bool adopt(buffer& plain);
+    /// STARTTLS, down: what the peer sent after its close_notify, in the clear, so far; take it
+    /// from there. Empty as long as the peer has not ended TLS (read_closed()), and after any end
+    /// that is not clean: what follows a failure is nobody's.
+    std::string_view leftover() const noexcept;
 
     /// Client: asks to resume that session. False, and a full handshake will be done, when it is
     /// empty or belongs to another name or another configuration: a resumed session is trusted
