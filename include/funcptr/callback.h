@@ -44,6 +44,12 @@ public:
 
     explicit operator bool() const noexcept { return static_cast<bool>(function_); }
 
+    /// A function is set; also true within its own call, when there is nothing to run.
+    bool assigned() const noexcept
+    {
+        return function_ || (running_ != nullptr && running_->version == version_);
+    }
+
     /// Runs the function, if there is one. False when that destroyed this object. What the function
     /// throws is passed on.
     bool operator()(Arguments... arguments)

@@ -194,6 +194,8 @@ public:
     void close() noexcept;
     /// It was closed: by close(), because the context ended, or by an error that stays.
     bool closed() const noexcept { return !socket_; }
+    /// Its loop serves it: not closed, not released, and the loop lives.
+    bool watched() const noexcept { return hub() != nullptr; }
 
     const zmq_counters& counters() const noexcept
     {

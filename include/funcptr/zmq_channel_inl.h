@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: MIT
+//
+// zmq_channel_inl.h: the bodies of zmq_channel.h; include that.
+//
+// Each function that calls back does so last, or looks at what the call returned: false says that
+// the channel was destroyed by it.
+#pragma once
+
+#include <cerrno>
+#include <exception>
+
+#include "zmq_channel.h"
+
+namespace funcptr {
+
+namespace detail {
+
+inline std::size_t size_of(const zmq_multipart& message) noexcept
+{
+    std::size_t bytes = 0;
+    for (const auto& frame : message)
+        bytes += frame.size();
+    return bytes;
+}
+
+/// Sends copies, which share the bytes: those that went before a frame that fails are lost.
+/// send_frame(frame, more) sends one. midway: it failed after the first one.
+template <class Send>
+zmq_result send_frames(zmq_multipart& message, Send&& send_frame, bool& midway)
+{
+    midway = false;
+    for (std::size_t i = 0; i < message.size(); ++i) {
+        zmq::message_t copy;
+        copy.copy(message[i]);
+        const bool more = i + 1 < message.size();
+        const zmq_result result = send_frame(copy, more);
+        if (result)
+            continue;
+        // The peer died between two frames. libzmq has taken back the first ones and, if the frame
+        // that failed announced more, it swallows what follows up to a last one and reports success
+        // (lb.cpp): so give it one. If the one that failed was the last, an extra frame would reach
+        // the next peer as a stray message.
+        midway = i != 0 && result.would_block();
+        if (midway && more) {
+            zmq::message_t end;
+            (void)send_frame(end, false);
+        }
+        return result;
+    }
+    return {};
+}
+
+} // namespace detail
+
+inline zmq_channel::zmq_channel(ev::loop_ref loop, zmq::context_t& context, zmq::socket_type type,
+                                const zmq_channel_options& options)
+    : zmq_event(loop, context, type, options.socket)
+    , options_(options)
+{
+    prepare(loop);
+}
+
+inline zmq_channel::zmq_channel(ev::loop_ref loop, zmq::socket_t socket,
+                                const zmq_channel_options& options)
+    : zmq_event(loop, std::move(socket))
+    , options_(options)
+{
+    prepare(loop);
+}
+
+inline void zmq_channel::prepare(ev::loop_ref loop)
+{
+    loop_ = loop;
+    ev_timer_init(&deadline_, &zmq_channel::on_deadline, 0., 0.);
+    deadline_.data = this;
+    want_read(false);
+}
+
+// --- in ---------------------------------------------------------------------------------------
+
+inline void zmq_channel::on_message(std::function<void(zmq_multipart&)> handler)
+{
+    const bool set = static_cast<bool>(handler);
+    on_message_ = std::move(handler);
+    want_read(set && wants_messages_);
+}
+
+inline void zmq_channel::want_messages(bool wanted)
+{
+    wants_messages_ = wanted;
+    want_read(wanted && on_message_.assigned());
+}
+
+inline void zmq_channel::read()
+{
+    // Not in the member during the call: the callback may destroy the channel, and go on reading.
+    zmq_multipart message = std::move(incoming_);
+    message.clear();
+    do {
+        message.emplace_back();
+        recv(message.back());
+    } while (more());
+    if (on_message_(message)) {
+        message.clear();
+        incoming_ = std::move(message);
+    }
+}
+
+// --- out --------------------------------------------------------------------------------------
+
+inline zmq_sent zmq_channel::send(std::string_view bytes)
+{
+    zmq_multipart message;
+    message.emplace_back(bytes.data(), bytes.size());
+    return send(message);
+}
+
+inline zmq_sent zmq_channel::send(zmq_multipart& message)
+{
+    using outcome = zmq_sent::outcome;
+    if (closed() || draining_)
+        return {outcome::closed};
+    if (message.empty())
+        return {outcome::refused, errno_code(EINVAL)};
+    if (!queue_.empty())
+        return enqueue(message); // in order
+    const auto result = send_now(message);
+    if (result.would_block())
+        return enqueue(message);
+    if (!result)
+        return {closed() ? outcome::closed : outcome::refused, result.error};
+    message.clear();
+    return {outcome::sent};
+}
+
+/// All frames or none.
+inline zmq_result zmq_channel::send_now(zmq_multipart& message)
+{
+    if (message.size() == 1)
+        return zmq_event::send(message.front());
+    const auto send_frame = [this](zmq::message_t& frame, bool more) {
+        return zmq_event::send(frame, more);
+    };
+    bool midway = false;
+    const auto result = detail::send_frames(message, send_frame, midway);
+    // A peer that died in the midst is a reason to try another, not to wait for this one.
+    return midway ? detail::send_frames(message, send_frame, midway) : result;
+}
+
+inline bool zmq_channel::fits(std::size_t bytes) const noexcept
+{
+    return queue_.size() < options_.queue_messages && bytes <= options_.queue_bytes - queued_bytes_;
+}
+
+inline bool zmq_channel::make_room(std::size_t bytes) noexcept
+{
+    const bool ever = options_.queue_messages != 0 && bytes <= options_.queue_bytes;
+    if (options_.overflow == zmq_overflow::drop_oldest && ever)
+        while (!fits(bytes)) {
+            drop_front();
+            ++dropped_;
+        }
+    return fits(bytes);
+}
+
+inline zmq_sent zmq_channel::enqueue(zmq_multipart& message)
+{
+    using outcome = zmq_sent::outcome;
+    const auto bytes = detail::size_of(message);
+    was_full_ = was_full_ || !fits(bytes);
+    if (make_room(bytes)) {
+        queue_.push_back({{}, bytes}); // may throw; the message is still the caller's
+        queue_.back().message.swap(message);
+        queued_bytes_ += bytes;
+        want_write(true);
+        return {outcome::queued};
+    }
+    if (options_.overflow == zmq_overflow::fail)
+        return {outcome::full};
+    ++dropped_;
+    message.clear();
+    return {outcome::dropped};
+}
+
+inline void zmq_channel::drop_front() noexcept
+{
+    queued_bytes_ -= queue_.front().bytes;
+    queue_.pop_front();
+}
+
+inline std::size_t zmq_channel::drop_all() noexcept
+{
+    const auto count = queue_.size();
+    dropped_ += count;
+    queue_.clear();
+    queued_bytes_ = 0;
+    was_full_ = false;
+    return count;
+}
+
+inline void zmq_channel::write()
+{
+    if (!queue_.empty()) {
+        const auto result = send_now(queue_.front().message);
+        if (result.would_block() || closed())
+            return;
+        if (result) {
+            drop_front();
+        } else { // e.g. a ROUTER's peer is gone: nobody will ever take it
+            auto refused = std::move(queue_.front().message);
+            drop_front();
+            dropped_ += !on_refused_;
+            if (!on_refused_(refused, result.error))
+                return;
+        }
+    }
+    if (front_is_gone() && draining_ && queue_.empty())
+        end_drain();
+}
+
+/// False when a callback destroyed the channel.
+inline bool zmq_channel::front_is_gone()
+{
+    if (queue_.empty())
+        want_write(false);
+    if (!was_full_ || queue_.size() > options_.low_water)
+        return true;
+    was_full_ = false;
+    return on_low_water_();
+}
+
+// --- the end ----------------------------------------------------------------------------------
+
+inline void zmq_channel::drain(std::chrono::milliseconds deadline,
+                               std::function<void(std::size_t unsent)> done)
+{
+    if (closed()) {
+        if (done)
+            done(0);
+        return;
+    }
+    draining_ = true;
+    on_drained_ = std::move(done);
+    stop_timer();
+    ev_now_update(loop_); // the loop's clock may be as old as the callback that calls this
+    // Also when nothing is queued: `done` is called from the loop, never from here.
+    const auto wait = queue_.empty() ? 0. : std::chrono::duration<double>(deadline).count();
+    ev_timer_set(&deadline_, wait > 0. ? wait : 0., 0.);
+    ev_timer_start(loop_, &deadline_);
+}
+
+inline void zmq_channel::on_deadline(struct ev_loop* loop, ev_timer* timer, int)
+{
+    auto& self = *static_cast<zmq_channel*>(timer->data);
+    detail::loop_state::of(loop).guard([&] { self.end_drain(); });
+}
+
+/// False when the callback destroyed the channel.
+inline bool zmq_channel::end_drain()
+{
+    stop_timer();
+    const auto unsent = drop_all();
+    if (!closed())
+        want_write(false);
+    const bool alive = on_drained_(unsent);
+    if (alive)
+        on_drained_ = nullptr;
+    return alive;
+}
+
+inline void zmq_channel::stop_timer() noexcept
+{
+    // When the loop went before its sockets, it took the timer with it.
+    if (ev_is_active(&deadline_) && watched())
+        ev_timer_stop(loop_, &deadline_);
+}
+
+inline void zmq_channel::close() noexcept
+{
+    stop_timer();
+    zmq_event::close();
+    drop_all();
+}
+
+inline void zmq_channel::on_error(std::error_code why)
+{
+    if (ev_is_active(&deadline_) && !end_drain())
+        return;
+    drop_all();
+    if (on_closed_)
+        on_closed_(why);
+    else
+        zmq_event::on_error(why);
+}
+
+} // namespace funcptr
