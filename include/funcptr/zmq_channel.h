@@ -144,6 +144,7 @@ public:
     using zmq_event::disconnect;
     using zmq_event::get;
     using zmq_event::handle;
+    using zmq_event::hook;
     using zmq_event::last_endpoint;
     using zmq_event::pause;
     using zmq_event::paused;

@@ -92,6 +92,47 @@ struct zmq_counters {
     std::uint64_t lost_wakes = 0;       ///< found by the audit mode, and healed
 };
 
+namespace detail {
+
+/// Somebody who must hear that a socket is about to close while it is still open: a monitor would
+/// otherwise speak to a handle that is somebody else's, or nobody's. A socket has one at a time.
+class FUNCPTR_API zmq_close_hook {
+public:
+    zmq_close_hook() = default;
+    zmq_close_hook(const zmq_close_hook&) = delete;
+    zmq_close_hook& operator=(const zmq_close_hook&) = delete;
+
+    /// Called once, also when another takes its place.
+    virtual void socket_closes() noexcept = 0;
+
+    void hook_into(zmq_close_hook*& place) noexcept
+    {
+        release(place);
+        place_ = &place;
+        place = this;
+    }
+    void unhook() noexcept
+    {
+        if (place_ != nullptr)
+            *std::exchange(place_, nullptr) = nullptr;
+    }
+    static void release(zmq_close_hook*& place) noexcept
+    {
+        if (auto* const present = place; present != nullptr) {
+            present->unhook();
+            present->socket_closes();
+        }
+    }
+
+protected:
+    virtual ~zmq_close_hook() { unhook(); }
+
+private:
+    zmq_close_hook** place_ = nullptr; // where the socket keeps it; null: nowhere
+};
+
+} // namespace detail
+
 class zmq_event : private detail::zmq_seat {
 public:
     /// A new socket. It wants READ, unless its type cannot receive (PUB, PUSH). Throws
@@ -197,6 +238,9 @@ public:
     /// Its loop serves it: not closed, not released, and the loop lives.
     bool watched() const noexcept { return hub() != nullptr; }
 
+    /// For zmq_monitor.h, which must stop before the socket closes.
+    void hook(detail::zmq_close_hook& one) noexcept { one.hook_into(hook_); }
+
     const zmq_counters& counters() const noexcept
     {
         counters_.wakes = wakes_;
@@ -261,6 +305,7 @@ private:
     std::error_code fatal_;    // why it was closed
     zmq_place used_;           // where it was last used, but for recv() in read()
     running* running_ = nullptr;
+    detail::zmq_close_hook* hook_ = nullptr;
     mutable zmq_counters counters_;
 };
 

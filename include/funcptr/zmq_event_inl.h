@@ -128,6 +128,7 @@ inline void zmq_event::attach(ev::loop_ref loop)
 
 inline zmq_event::~zmq_event()
 {
+    detail::zmq_close_hook::release(hook_);
     unseat(); // before the socket closes: its descriptor's number will be somebody else's
     if (running_ != nullptr)
         running_->gone();
@@ -240,6 +241,7 @@ inline void zmq_event::weight(int share)
 
 inline void zmq_event::close() noexcept
 {
+    detail::zmq_close_hook::release(hook_);
     unseat();
     socket_.close();
     head_held_ = more_ = false;
@@ -250,6 +252,7 @@ inline zmq::socket_t zmq_event::release()
     if (head_held_ || more_)
         throw std::logic_error("zmq_event: release() would lose a message that was received in "
                                "part or not taken yet; recv() the rest first");
+    detail::zmq_close_hook::release(hook_);
     unseat();
     return std::move(socket_);
 }
@@ -586,6 +589,7 @@ inline zmq_result zmq_event::failed(int number) noexcept
 inline void zmq_event::fatal(std::error_code why) noexcept
 {
     fatal_ = why;
+    detail::zmq_close_hook::release(hook_);
     mute();
     socket_.close();
     head_held_ = more_ = false;
