@@ -32,15 +32,12 @@
 #include <functional>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include "callback.h"
 #include "zmq_event.h"
+#include "zmq_multipart.h"
 
 namespace funcptr {
-
-/// All frames of one message, in order.
-using zmq_multipart = std::vector<zmq::message_t>;
 
 /// What happens to a message for which the queue has no room.
 enum class zmq_overflow : std::uint8_t {

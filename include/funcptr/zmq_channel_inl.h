@@ -13,45 +13,6 @@
 
 namespace funcptr {
 
-namespace detail {
-
-inline std::size_t size_of(const zmq_multipart& message) noexcept
-{
-    std::size_t bytes = 0;
-    for (const auto& frame : message)
-        bytes += frame.size();
-    return bytes;
-}
-
-/// Sends copies, which share the bytes: those that went before a frame that fails are lost.
-/// send_frame(frame, more) sends one. midway: it failed after the first one.
-template <class Send>
-zmq_result send_frames(zmq_multipart& message, Send&& send_frame, bool& midway)
-{
-    midway = false;
-    for (std::size_t i = 0; i < message.size(); ++i) {
-        zmq::message_t copy;
-        copy.copy(message[i]);
-        const bool more = i + 1 < message.size();
-        const zmq_result result = send_frame(copy, more);
-        if (result)
-            continue;
-        // The peer died between two frames. libzmq has taken back the first ones and, if the frame
-        // that failed announced more, it swallows what follows up to a last one and reports success
-        // (lb.cpp): so give it one. If the one that failed was the last, an extra frame would reach
-        // the next peer as a stray message.
-        midway = i != 0 && result.would_block();
-        if (midway && more) {
-            zmq::message_t end;
-            (void)send_frame(end, false);
-        }
-        return result;
-    }
-    return {};
-}
-
-} // namespace detail
-
 inline zmq_channel::zmq_channel(ev::loop_ref loop, zmq::context_t& context, zmq::socket_type type,
                                 const zmq_channel_options& options)
     : zmq_event(loop, context, type, options.socket)
@@ -133,18 +94,10 @@ inline zmq_sent zmq_channel::send(zmq_multipart& message)
     return {outcome::sent};
 }
 
-/// All frames or none.
 inline zmq_result zmq_channel::send_now(zmq_multipart& message)
 {
-    if (message.size() == 1)
-        return zmq_event::send(message.front());
-    const auto send_frame = [this](zmq::message_t& frame, bool more) {
-        return zmq_event::send(frame, more);
-    };
-    bool midway = false;
-    const auto result = detail::send_frames(message, send_frame, midway);
-    // A peer that died in the midst is a reason to try another, not to wait for this one.
-    return midway ? detail::send_frames(message, send_frame, midway) : result;
+    return detail::send_whole(
+        message, [this](zmq::message_t& frame, bool more) { return zmq_event::send(frame, more); });
 }
 
 inline bool zmq_channel::fits(std::size_t bytes) const noexcept
