@@ -77,9 +77,9 @@ def configure(cfg):
 
 
 def _find_libraries(cfg):
-    def pkg(name, store, mandatory=True, package=None):
+    def pkg(name, store, mandatory=True, package=None, **more):
         try:
-            cfg.check_cfg(package=name, args="--cflags --libs", uselib_store=store)
+            cfg.check_cfg(package=name, args="--cflags --libs", uselib_store=store, **more)
         except cfg.errors.ConfigurationError:
             if mandatory:
                 cfg.fatal("%s is missing: ./waf deps installs it" % (package or name))
@@ -95,7 +95,9 @@ def _find_libraries(cfg):
     pkg("libnghttp2", "NGHTTP2", mandatory=False)
     pkg("gnutls", "GNUTLS", mandatory=False)
     pkg("libcares", "CARES", mandatory=False)
-    pkg("libevent", "LIBEVENT", mandatory=False)
+    # The peers of the benchmarks. HAVE_x goes to those that use them, and nobody else compiles again.
+    pkg("libevent", "LIBEVENT", mandatory=False, global_define=False)
+    pkg("libczmq", "CZMQ", mandatory=False, global_define=False)
     pkg("gtest_main", "GTEST", mandatory=False, package="GoogleTest")
 
 
@@ -156,7 +158,7 @@ def _bench(bld):
     bld(features="cxx", source=bld.path.ant_glob("bench/support/*.cc"), target="bench_support",
         includes="include bench")
     for source in bld.path.ant_glob("bench/*_bench.cc"):
-        _program(bld, [source], "bench/" + source.name[:-3], "bench_support LIBEVENT",
+        _program(bld, [source], "bench/" + source.name[:-3], "bench_support LIBEVENT CZMQ",
                  kind="bench")
 
 

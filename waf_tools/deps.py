@@ -42,6 +42,7 @@ BENCH = [
     ("libevent-dev", "libevent", "libevent"),
     ("libasio-dev", "asio", "asio"),
     ("libczmq-dev", "czmq", "czmq"),
+    ("strace", None, None),
 ]
 INTEROP = [
     (name, None, None)
