@@ -221,8 +221,8 @@ inline void suite::list(std::FILE* out) const
     for (const auto& each : comparisons_)
         for (const auto& known : each.rows())
             text += (text.empty() ? "  " : ",\n  ") + std::string("{\"name\": ")
-                    + quoted(known.name) + ", \"unit\": " + quoted(known.unit)
-                    + ", \"goal\": " + quoted(known.goal) + "}";
+                    + bench::quoted(known.name) + ", \"unit\": " + bench::quoted(known.unit)
+                    + ", \"goal\": " + bench::quoted(known.goal) + "}";
     std::fprintf(out, "[\n%s\n]\n", text.c_str());
 }
 

@@ -100,11 +100,12 @@ inline std::string json_number(double value)
 
 inline std::string json(const row& each)
 {
-    return "{\"name\": " + quoted(each.name) + ", \"value\": " + json_number(each.value)
-           + ", \"unit\": " + quoted(each.unit) + ", \"goal\": " + quoted(each.goal) + ", \"ok\": "
-           + (each.ok ? "true" : "false") + ", \"low\": " + json_number(each.range.low)
-           + ", \"high\": " + json_number(each.range.high) + ", \"rounds\": "
-           + std::to_string(each.rounds) + ", \"note\": " + quoted(each.note) + "}";
+    return "{\"name\": " + bench::quoted(each.name) + ", \"value\": " + json_number(each.value)
+           + ", \"unit\": " + bench::quoted(each.unit) + ", \"goal\": " + bench::quoted(each.goal)
+           + ", \"ok\": " + (each.ok ? "true" : "false") + ", \"low\": "
+           + json_number(each.range.low) + ", \"high\": " + json_number(each.range.high)
+           + ", \"rounds\": " + std::to_string(each.rounds)
+           + ", \"note\": " + bench::quoted(each.note) + "}";
 }
 
 inline std::string short_number(double value)
