@@ -8,6 +8,12 @@
 #include <string>
 
 #include "support/bench.h"
+#include "zmq_event/allocations.h"
+#include "zmq_event/fairness.h"
+#include "zmq_event/lateness.h"
+#include "zmq_event/quiet.h"
+#include "zmq_event/round_trips.h"
+#include "zmq_event/system_calls.h"
 #include "zmq_event/throughput.h"
 
 namespace {
@@ -39,8 +45,16 @@ void add_settings(bench::suite& suite)
 
 int main(int argc, char** argv)
 {
+    if (bench::is_traced(argc, argv))
+        return bench::traced_main(argv);
     bench::suite suite("zmq_event");
     add_settings(suite);
     bench::add_throughput(suite);
+    bench::add_round_trips(suite);
+    bench::add_fairness(suite);
+    bench::add_lateness(suite);
+    bench::add_quiet(suite);
+    bench::add_system_calls(suite);
+    bench::add_allocations(suite);
     return suite.run(argc, argv);
 }

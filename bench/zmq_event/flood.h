@@ -94,8 +94,7 @@ public:
     departure(void* context, void* bound)
         : bound_(bound)
     {
-        const std::string endpoint =
-            "inproc://departure-" + std::to_string(reinterpret_cast<std::uintptr_t>(this));
+        const std::string endpoint = any_endpoint(transport::inproc);
         checked(zmq_socket_monitor(bound_, endpoint.c_str(), ZMQ_EVENT_DISCONNECTED));
         events_ = zmq_socket(context, ZMQ_PAIR);
         if (events_ == nullptr)
