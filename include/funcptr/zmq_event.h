@@ -274,7 +274,8 @@ private:
     bool prefetch() noexcept;
     void discard_rest() noexcept;
     int look() noexcept;
-    zmq_result receive(zmq::message_t& frame) noexcept;
+    int fetch(zmq::message_t& frame) noexcept;
+    int fetch_after_interrupts(zmq::message_t& frame) noexcept;
     zmq_result failed(int number) noexcept;
     void fatal(std::error_code why) noexcept;
     void attach(ev::loop_ref loop);

@@ -399,12 +399,13 @@ inline void zmq_event::pump() noexcept
 /// Fetches the next message's first frame into head_. When there is none, that was a look.
 inline bool zmq_event::prefetch() noexcept
 {
-    const auto result = receive(head_);
-    if (result) {
+    const int refusal = fetch(head_);
+    if (refusal == 0) {
         head_held_ = true;
         return true;
     }
     touched_ = false;
+    const auto result = failed(refusal);
     // Any other refusal (EFSM: a REQ that has not asked) comes before libzmq has taken its
     // commands.
     if (!result.would_block() && socket_ && (look() & ZMQ_POLLIN) != 0)
@@ -418,8 +419,11 @@ inline void zmq_event::discard_rest() noexcept
         return;
     const auto before = counters_.discarded_frames;
     zmq::message_t frame;
-    while (more_ && receive(frame))
+    int refusal = 0;
+    while (more_ && (refusal = fetch(frame)) == 0)
         ++counters_.discarded_frames;
+    if (refusal != 0)
+        failed(refusal);
     more_ = false;
     if (hub() == nullptr || !hub()->state().logs())
         return;
@@ -509,7 +513,8 @@ inline zmq_result zmq_event::recv(zmq::message_t& message, zmq_place where)
         if (may_not(where))
             return {make_error_code(errc::wrong_thread)};
         mark_ready();
-        return receive(message);
+        const int refusal = fetch(message);
+        return refusal == 0 ? zmq_result() : failed(refusal);
     }
     head_held_ = false;
     message.swap(head_);
@@ -524,25 +529,40 @@ inline zmq::message_t& zmq_event::recv(zmq_place where)
     }
     check_thread("recv", where);
     mark_ready();
-    if (!receive(head_))
+    if (const int refusal = fetch(head_); refusal != 0) {
+        failed(refusal);
         head_.rebuild();
+    }
     return head_;
 }
 
-inline zmq_result zmq_event::receive(zmq::message_t& frame) noexcept
+/// 0, or zmq_errno(3). No zmq_result: to make an error_code is a call into another library, and the
+/// hot loop needs none.
+inline int zmq_event::fetch(zmq::message_t& frame) noexcept
+{
+    const int size = detail::zmq_calls::recv(frame.handle(), socket_.handle(), ZMQ_DONTWAIT);
+    if (size < 0)
+        return zmq_errno() == EINTR ? fetch_after_interrupts(frame) : zmq_errno();
+    more_ = detail::zmq_calls::get(frame.handle(), ZMQ_MORE) != 0;
+    counters_.messages_received += !more_;
+    counters_.bytes_received += static_cast<std::uint64_t>(size);
+    return 0;
+}
+
+inline int zmq_event::fetch_after_interrupts(zmq::message_t& frame) noexcept
 {
     for (int attempt = 0; attempt < detail::zmq_interrupts; ++attempt) {
-        const int size = detail::zmq_calls::recv(frame.handle(), socket_.handle(), ZMQ_DONTWAIT);
+        const int size = zmq_msg_recv(frame.handle(), socket_.handle(), ZMQ_DONTWAIT);
         if (size >= 0) {
-            more_ = detail::zmq_calls::get(frame.handle(), ZMQ_MORE) != 0;
+            more_ = frame.more();
             counters_.messages_received += !more_;
             counters_.bytes_received += static_cast<std::uint64_t>(size);
-            return {};
+            return 0;
         }
         if (zmq_errno() != EINTR)
-            break;
+            return zmq_errno();
     }
-    return failed(zmq_errno());
+    return EINTR;
 }
 
 inline zmq_result zmq_event::send(zmq::message_t& message, bool more, zmq_place where)
