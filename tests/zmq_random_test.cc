@@ -4,11 +4,11 @@
 // lost, doubled or out of order, and the loop never sleeps while something is to be done.
 //
 // A scenario is a loop with some links, each from one socket to another, of any pattern and
-// transport; either end may be a raw blocking socket in a thread of its own. Sends come from
-// write(), from timers, from prepare, check, idle and io watchers of any priority and from other
-// sockets' read(); in between sockets are paused, turned on and off, given other weights, the loop
-// is run within callbacks, callbacks throw, and other sockets come and go. It ends when each link
-// has carried all of its messages.
+// transport; either end may be a raw blocking socket in a thread of its own. Sends and receives
+// come from read() and write(), from timers, from prepare, check, idle and io watchers of any
+// priority and from other sockets' callbacks; in between sockets are paused, turned on and off,
+// given other weights, the loop is run within callbacks, callbacks throw, and other sockets come
+// and go. It ends when each link has carried all of its messages.
 //
 // A stall is found from state, not from time: with the audit (zmq_audit.h), each time the loop is
 // about to sleep, no socket may have something wanted of which nobody will be told. Every second
@@ -192,11 +192,13 @@ public:
 
     /// From anywhere: some messages, as far as they go.
     void try_send(unsigned most);
+    /// From anywhere: a message, if there is one.
+    void try_take();
 
 private:
     void read() override;
     void write() override;
-    void take();
+    void take(const frames& message);
     void answer(const frames& route);
 
     scenario& all_;
@@ -347,19 +349,30 @@ void node::write()
 
 void node::read()
 {
-    take();
+    frames message;
+    do
+        message.push_back(recv().to_string());
+    while (more());
+    take(message);
     if (all_.random.one_in(50))
         all_.act(1);
     if (all_.random.one_in(5000))
         throw std::runtime_error("now and then");
 }
 
-void node::take()
+void node::try_take()
 {
-    frames message;
-    do
+    zmq::message_t frame;
+    if (closed() || !recv(frame))
+        return;
+    frames message{frame.to_string()};
+    while (more())
         message.push_back(recv().to_string());
-    while (more());
+    take(message);
+}
+
+void node::take(const frames& message)
+{
     if (sends_) { // an answer, or a subscription
         if (link_.kind->answers)
             ++link_.answered;
@@ -482,7 +495,7 @@ void scenario::act(int called_from)
     if (depth > 2 || nodes_.empty())
         return;
     node& any = *nodes_[random.roll(static_cast<unsigned>(nodes_.size()))];
-    switch (random.roll(called_from == 0 ? 12 : 8)) {
+    switch (random.roll(called_from == 0 ? 14 : 10)) {
     default:
         any.try_send(1 + random.roll(4));
         break;
@@ -505,6 +518,9 @@ void scenario::act(int called_from)
         } else if (!passers_by_.empty() && random.one_in(4)) {
             passers_by_.erase(passers_by_.begin());
         }
+        break;
+    case 6:
+        any.try_take();
         break;
     case 5:
         if (random.one_in(10)) {

@@ -274,6 +274,7 @@ private:
     bool prefetch() noexcept;
     void discard_rest() noexcept;
     int look() noexcept;
+    zmq::message_t& next_frame(zmq_place where);
     int fetch(zmq::message_t& frame) noexcept;
     int fetch_after_interrupts(zmq::message_t& frame) noexcept;
     zmq_result failed(int number) noexcept;

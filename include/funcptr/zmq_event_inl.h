@@ -527,6 +527,12 @@ inline zmq::message_t& zmq_event::recv(zmq_place where)
         head_held_ = false;
         return head_;
     }
+    return next_frame(where);
+}
+
+/// Not inlined into each read(), which would save registers for it in vain.
+[[gnu::noinline]] inline zmq::message_t& zmq_event::next_frame(zmq_place where)
+{
     check_thread("recv", where);
     mark_ready();
     if (const int refusal = fetch(head_); refusal != 0) {
@@ -537,8 +543,9 @@ inline zmq::message_t& zmq_event::recv(zmq_place where)
 }
 
 /// 0, or zmq_errno(3). No zmq_result: to make an error_code is a call into another library, and the
-/// hot loop needs none.
-inline int zmq_event::fetch(zmq::message_t& frame) noexcept
+/// hot loop needs none. Inlined by force: a call is one per cent of a small message, and where
+/// there are several uses compilers prefer to call.
+[[gnu::always_inline]] inline int zmq_event::fetch(zmq::message_t& frame) noexcept
 {
     const int size = detail::zmq_calls::recv(frame.handle(), socket_.handle(), ZMQ_DONTWAIT);
     if (size < 0)
