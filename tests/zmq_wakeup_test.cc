@@ -103,6 +103,23 @@ TEST_F(ZmqEvent, ATouchAfterUseOfTheHandleLosesNoWakeUp)
     echo_rounds(context, loop, dealer, dealer.last_endpoint(), 1000, {});
 }
 
+TEST_F(ZmqEvent, AskingForTheEventsLosesNoWakeUp)
+{
+    probe pull(loop, context, socket_type::pull);
+    pull.bind("inproc://a");
+    auto push = peer(socket_type::push, "inproc://a");
+    int reads = 0;
+    pull.on_read = [&](probe& socket) {
+        ++reads;
+        take(socket);
+    };
+    turns(3);
+    push.send(zmq::buffer(std::string("x")));
+    EXPECT_EQ(pull.get(zmq::sockopt::events) & ZMQ_POLLIN, ZMQ_POLLIN);
+    turns(3);
+    EXPECT_EQ(reads, 1);
+}
+
 TEST_F(ZmqEvent, AStaleReplyOfARequestDoesNotCallRead)
 {
     probe req(loop, context, socket_type::req);

@@ -167,11 +167,10 @@ public:
     /// libzmq would accept it and leave the existing pipes as they are, or wedge (pipe.cpp).
     template <class Option, class Value>
     void set(Option option, const Value& value);
+    /// zmq::sockopt::events, too, may be asked for here: that takes the socket's signal, and the
+    /// hub looks again. Throws zmq::error_t as zmq.hpp does.
     template <class Option>
-    auto get(Option option) const
-    {
-        return socket_.get(option);
-    }
+    auto get(Option option) const;
 
     /// Shall read() be called? True from the start where the type can receive.
     void want_read(bool wanted, zmq_place where = zmq_place::here());

@@ -208,6 +208,15 @@ void zmq_event::set(Option option, const Value& value)
     mark_ready(); // ROUTER_MANDATORY and REQ_RELAXED, for two, change what counts as ready
 }
 
+template <class Option>
+auto zmq_event::get(Option option) const
+{
+    // Not the caller's affair that a look has an effect: to him it is a question.
+    if constexpr (detail::option_number(Option()) == ZMQ_EVENTS)
+        const_cast<zmq_event*>(this)->mark_ready();
+    return socket_.get(option);
+}
+
 inline void zmq_event::want_read(bool wanted, zmq_place where)
 {
     check_thread("want_read", where);
