@@ -29,10 +29,12 @@ inline bool same_secret(std::string_view a, std::string_view b) noexcept
 {
     const volatile char* const left = a.data();
     const volatile char* const right = b.data();
-    unsigned difference = a.size() != b.size();
-    for (std::size_t i = 0; i < a.size(); ++i)
+    unsigned difference = a.size() != b.size() ? 1 : 0;
+    for (std::size_t i = 0; i < a.size(); ++i) {
+        const char other = b.empty() ? '\0' : right[i % b.size()];
         difference |= static_cast<unsigned char>(left[i])
-                      ^ static_cast<unsigned char>(b.empty() ? 0 : right[i % b.size()]);
+                      ^ static_cast<unsigned>(static_cast<unsigned char>(other));
+    }
     return difference == 0;
 }
 
