@@ -77,23 +77,17 @@ void SSLFilter::trim() noexcept
 
 std::size_t SSLFilter::memory() const noexcept
 {
-    return engine_->nread.capacity() + engine_->nwrite.capacity() + engine_->aread.capacity()
-           + engine_->awrite.capacity();
+    return engine_->memory();
 }
 
 bool SSLFilter::adopt(buffer& plain)
 {
-    if (engine_->started || !engine_->nread.append(plain.view()))
-        return false;
-    plain.clear();
-    return true;
+    return engine_->adopt(plain);
 }
 
 std::string_view SSLFilter::leftover() const noexcept
 {
-    const bool clean =
-        engine_->cause.kind == close_kind::none || engine_->cause.kind == close_kind::clean;
-    return clean && engine_->read_closed ? engine_->nread.view() : std::string_view();
+    return engine_->leftover();
 }
 
 bool SSLFilter::resume(const tls_session& session) noexcept

@@ -13,6 +13,7 @@
 #include <string>
 #include <utility>
 
+#include "detail/tls_config_check.h"
 #include "detail/tls_names.h"
 #include "detail/tls_pem.h"
 #include "detail/tls_refusal.h"
@@ -42,57 +43,11 @@ constexpr const char* signatures =
 constexpr int security_level = 2; // 112 bits; SSL_CTX_set_security_level(3)
 constexpr int longest_chain = 10; // intermediates; public chains have one or two
 
-[[noreturn]] void contradiction(const std::string& sentence)
-{
-    throw error(errc::bad_configuration, sentence);
-}
-
 /// ok: what an OpenSSL call returned; step: what it was to do.
 void require(bool ok, const std::string& step)
 {
     if (!ok)
         throw error(errc::bad_configuration, step + ": " + error_text());
-}
-
-void check_limits(const tls_limits& limits)
-{
-    if (limits.nread == 0 || limits.aread == 0 || limits.awrite == 0 || limits.nwrite == 0
-        || limits.handshake == 0)
-        contradiction("a limit of tls_limits is 0: nothing could ever move");
-    if (limits.nwrite_hard < limits.nwrite || limits.nwrite_hard - limits.nwrite < 64 * 1024)
-        contradiction("limits.nwrite_hard must be at least 64 KiB more than limits.nwrite");
-}
-
-void check_roles(const tls_config& config)
-{
-    const bool server = config.role == tls_role::server;
-    const bool trust = !config.trust_file.empty() || !config.trust_pem.empty();
-    const bool certificate = !config.certificate_file.empty() || !config.certificate_pem.empty();
-    const bool key = !config.key_file.empty() || !config.key_pem.empty();
-    const bool asks = config.client_certificates != tls_client_certificates::none;
-
-    if (!config.ticket_secrets.empty() && (!server || !config.session_tickets))
-        contradiction("ticket_secrets are for a server that gives out tickets");
-    if (config.min_version > config.max_version)
-        contradiction("min_version is above max_version");
-    if (key && !certificate)
-        contradiction("a key is given without its certificate (certificate_file)");
-    if (server && !certificate)
-        contradiction("a server needs a certificate: set certificate_file or certificate_pem");
-    if (server && asks && !trust)
-        contradiction("client_certificates needs trust_file or trust_pem: without them nobody's "
-                      "certificate would be accepted");
-    if (server && !config.server_name.empty())
-        contradiction("server_name is what a client verifies; a server has none");
-    if (server && config.insecure_skip_verification)
-        contradiction("insecure_skip_verification is for clients; a server that wants no client "
-                      "certificates leaves client_certificates at none");
-    if (!server && asks)
-        contradiction("client_certificates is for servers");
-    if (!server && !config.more_identities.empty())
-        contradiction("more_identities is for servers: they are chosen by what a client asks for");
-    if (config.insecure_skip_verification && trust)
-        contradiction("trust is configured and insecure_skip_verification would ignore it");
 }
 
 loaded_identity load_identity(const tls_identity& config)
@@ -274,14 +229,9 @@ int choose_alpn(SSL*, const unsigned char** chosen, unsigned char* size,
 void use_alpn(tls_state& state, const tls_config& config)
 {
     for (const std::string& name : config.alpn) {
-        if (name.empty() || name.size() > 255)
-            contradiction("alpn \"" + name.substr(0, 255)
-                          + "\": a protocol's name has 1 to 255 bytes (RFC 7301, 3.1)");
         state.alpn += static_cast<char>(name.size());
         state.alpn += name;
     }
-    if (state.alpn.size() > 0xffff)
-        contradiction("alpn: the names are longer than 65535 bytes together");
     if (state.alpn.empty())
         return;
     if (config.role == tls_role::server)
@@ -359,8 +309,7 @@ std::shared_ptr<tls_state> detail::make_tls_state(const tls_config& config,
                                                   std::shared_ptr<tls_ticket_keys> own_tickets)
 {
     const error_queue_guard guard;
-    check_limits(config.limits);
-    check_roles(config);
+    check_config(config);
 
     auto state = std::make_shared<tls_state>();
     const bool server = config.role == tls_role::server;
@@ -384,22 +333,14 @@ std::shared_ptr<tls_state> detail::make_tls_state(const tls_config& config,
 }
 
 tls_context::tls_context(const tls_config& config)
-    : slot_(std::make_shared<detail::tls_context_slot>())
+    : slot_(std::make_shared<detail::tls_context_slot>(detail::make_tls_state(config)))
 {
-    slot_->state = detail::make_tls_state(config);
 }
 
 void tls_context::reload(const tls_config& config)
 {
     // The tickets in the clients' hands stay good.
-    auto tickets = slot_->current()->tickets;
-    const auto fresh = detail::make_tls_state(config, std::move(tickets));
-    const std::lock_guard lock(slot_->mutex);
-    const auto& old = *slot_->state;
-    if (fresh->role != old.role)
-        contradiction("reload() cannot turn a client's context into a server's, or back");
-    fresh->generation = old.generation + 1;
-    slot_->state = fresh;
+    slot_->replace(detail::make_tls_state(config, slot_->current()->tickets));
 }
 
 std::uint64_t tls_context::generation() const

@@ -6,14 +6,7 @@
 // answers (tickets, key updates, alerts) which must be in nwrite before update() returns. Writing
 // never enables more reading, so one pass does it all.
 //
-// Three marks on nwrite keep it bounded without a deadlock:
-//
-//     0 ----------- nwrite ------------- half-way ------------- nwrite_hard
-//                   awrite waits         reading waits          cause limit
-//
-// If reading waited where awrite does, two ends that both have much to say would each stop reading
-// for want of the other's reading, for ever. Reading alone only makes small answers, so between the
-// first mark and the second it goes on.
+// How far nwrite may fill stands in tls_engine_core.h.
 //
 // Every SSL_get_error goes through read_record(), write_record(), handshake() or say_goodbye(), and
 // every failure ends in fail(): after it OpenSSL is not asked to read, write or shut down again.
@@ -34,11 +27,6 @@ namespace funcptr::detail {
 
 namespace {
 
-constexpr std::size_t largest_record = 16 * 1024; // of plaintext: RFC 8446, 5.1
-// 1,460 (an Ethernet frame's TCP payload) less 40 for IPv6 and TCP options and 22 to 37 for TLS.
-constexpr std::size_t small_record = 1300;
-constexpr std::size_t data_that_excuses_key_updates = 1024 * 1024;
-
 /// SSL_CTX_set_msg_callback: counts what the peer may not flood us with, notes our own alerts.
 void on_message(int sent, int, int type, const void* bytes, std::size_t size, SSL*, void* context)
 {
@@ -53,19 +41,11 @@ void on_message(int sent, int, int type, const void* bytes, std::size_t size, SS
 } // namespace
 
 tls_engine::tls_engine(std::shared_ptr<const tls_state> from, std::optional<std::string_view> peer)
-    : state(std::move(from))
-    , nread(state->limits.nread)
-    , nwrite(state->limits.nwrite_hard)
-    , aread(state->limits.aread)
-    , awrite(state->limits.awrite)
-    , small_left(state->small_records)
+    : tls_state_holder{std::move(from)}
+    , tls_engine_core(state->limits, state->small_records)
 {
     const error_queue_guard guard;
-    choose_peer_name(peer);
-    link.in = &nread;
-    link.out = &nwrite;
-    link.limits = &state->limits;
-
+    name = choose_peer_name(state->role, state->verify, state->server_name, peer);
     ssl.reset(SSL_new(state->ctx.get()));
     BIO* bio = BIO_new(tls_bio_method());
     if (!ssl || bio == nullptr) {
@@ -83,19 +63,6 @@ tls_engine::tls_engine(std::shared_ptr<const tls_state> from, std::optional<std:
     SSL_set_connect_state(ssl.get());
     if (!name.text.empty())
         verify_peer_name();
-}
-
-void tls_engine::choose_peer_name(std::optional<std::string_view> peer)
-{
-    if (state->role == tls_role::server && peer)
-        throw error(errc::bad_configuration, "server_name is for clients; a server verifies none");
-    if (peer)
-        name = parse_peer_name(*peer, "server_name"); // refuses the empty one
-    else if (!state->server_name.empty())
-        name = parse_peer_name(state->server_name, "server_name");
-    else if (state->verify)
-        throw error(errc::bad_configuration,
-                    "a client needs a server_name to verify, in the tls_config or for the filter");
 }
 
 /// SNI is for names alone (RFC 6066, 3); addresses and names are verified by different calls, and
@@ -156,9 +123,7 @@ void tls_engine::read()
     while (stage == filter_state::open && !read_closed) {
         if (nread.empty() && !link.eof && SSL_has_pending(ssl.get()) == 0)
             return;
-        const tls_limits& limits = state->limits;
-        const bool full = aread.room() == 0;
-        if (full || nwrite.size() >= limits.nwrite + (limits.nwrite_hard - limits.nwrite) / 2) {
+        if (no_room_to_read()) {
             pending = true;
             return;
         }
@@ -179,8 +144,7 @@ bool tls_engine::read_record()
     const int result = SSL_read_ex(ssl.get(), room.data(), room.size(), &got);
     if (result == 1) {
         aread.commit(got);
-        if ((data_since_update += got) >= data_that_excuses_key_updates)
-            data_since_update = link.key_updates = 0;
+        note_read(got);
         return true;
     }
     const int ssl_error = SSL_get_error(ssl.get(), result);
@@ -204,7 +168,7 @@ void tls_engine::write()
     if (SSL_get_key_update_type(ssl.get()) != SSL_KEY_UPDATE_NONE && !handshake())
         return;
     while (!awrite.empty()) {
-        if (nwrite.size() >= state->limits.nwrite) {
+        if (no_room_to_write()) {
             pending = true;
             return;
         }
@@ -226,17 +190,9 @@ bool tls_engine::write_record()
         return false;
     }
     awrite.consume(taken);
-    small_left -= small_left == 0 ? 0 : 1;
-    if (++records >= state->limits.records_per_key && SSL_version(ssl.get()) >= TLS1_3_VERSION) {
-        records = 0;
+    if (note_written() && SSL_version(ssl.get()) >= TLS1_3_VERSION)
         SSL_key_update(ssl.get(), SSL_KEY_UPDATE_NOT_REQUESTED); // goes out with the next record
-    }
     return true;
-}
-
-std::size_t tls_engine::next_record_size() const noexcept
-{
-    return small_left == 0 ? largest_record : small_record;
 }
 
 /// Once, and never again: a second SSL_shutdown would read, and fail on data still in flight. What
@@ -255,13 +211,6 @@ void tls_engine::fail(int ssl_error)
     finish(describe({link, state->role, ssl_error, take_tls_error(), name.text}));
 }
 
-void tls_engine::finish(close_cause why) noexcept
-{
-    cause = std::move(why);
-    stage = filter_state::closed;
-    pending = false;
-}
-
 bool tls_engine::update_keys() noexcept
 {
     if (stage != filter_state::open || close_wanted || SSL_version(ssl.get()) < TLS1_3_VERSION)
@@ -271,20 +220,13 @@ bool tls_engine::update_keys() noexcept
 }
 
 /// OpenSSL's two record buffers (some 34 KB) go only when neither holds a byte; it gets new ones by
-/// itself. Shrinking a buffer that holds something needs memory, and may be refused.
+/// itself.
 void tls_engine::trim() noexcept
 {
     const error_queue_guard guard;
     if (stage != filter_state::handshaking)
         SSL_free_buffers(ssl.get());
-    small_left = state->small_records;
-    for (buffer* each : {&nread, &nwrite, &aread, &awrite}) {
-        try {
-            each->shrink();
-        } catch (const std::bad_alloc&) {
-            return;
-        }
-    }
+    trim_buffers();
 }
 
 } // namespace funcptr::detail

@@ -49,6 +49,7 @@
 #include "export.h"
 #include "filter.h"
 #include "tls_config.h"
+#include "tls_peer.h"
 
 struct ssl_st; // OpenSSL's SSL
 
@@ -94,24 +95,6 @@ public:
 private:
     friend class SSLFilter;
     std::shared_ptr<const detail::tls_session_state> state_;
-};
-
-struct tls_certificate {
-    std::string subject;        ///< RFC 2253, in ASCII, e.g. "CN=alice,O=Example"
-    std::string pem;            ///< as a PEM block
-    std::vector<std::byte> der; ///< as it was sent
-};
-
-/// What is known of the peer once the handshake is done; empty before.
-struct tls_peer {
-    std::string version;     ///< "TLSv1.3"
-    std::string cipher;      ///< "TLS_AES_128_GCM_SHA256"
-    std::string alpn;        ///< "h2"; empty when none was agreed
-    std::string server_name; ///< the name the client asked for (SNI), in the client's words
-    bool resumed = false;    ///< an earlier session's keys were used, no certificate was sent
-    bool verified = false;   ///< it proved a certificate that we trust
-    /// What the peer showed, leaf first. A resumed session may hold the leaf only.
-    std::vector<tls_certificate> chain;
 };
 
 class FUNCPTR_API SSLFilter final : public filter {

@@ -18,92 +18,29 @@
 
 #include <openssl/bio.h>
 
-#include <algorithm>
-#include <array>
 #include <cstddef>
-#include <cstdint>
 #include <new>
-#include <string>
-#include <string_view>
 
-#include "funcptr/buffer.h"
-#include "funcptr/tls_config.h"
+#include "tls_link.h"
 
 namespace funcptr::detail {
-
-/// Why the BIO or a callback stopped OpenSSL.
-enum class tls_fault : std::uint8_t { none, nwrite, handshake, key_updates, memory };
-
-/// The certificate that was refused, noted when it is.
-struct tls_refusal {
-    int error = 0; ///< X509_V_ERR_*
-    int depth = -1;
-    std::string subject;
-    std::string detail; ///< names, or dates
-};
-
-struct tls_link {
-    buffer* in = nullptr;
-    buffer* out = nullptr;
-    const tls_limits* limits = nullptr;
-
-    tls_fault fault = tls_fault::none;
-    bool established = false;
-    bool eof = false;            ///< nothing will come after what is in `in`
-    int alert_sent = -1;         ///< the last one but close_notify; -1: none
-    std::size_t handshake = 0;   ///< bytes read before established
-    std::size_t key_updates = 0; ///< post-handshake messages since the last mebibyte of data
-    std::array<char, 5> first{}; ///< what the peer said first, for a helpful text
-    std::size_t first_size = 0;
-    tls_refusal refusal;
-
-    std::string_view first_bytes() const noexcept { return {first.data(), first_size}; }
-};
 
 inline int tls_bio_read(BIO* bio, char* to, std::size_t wanted, std::size_t* got)
 {
     auto& link = *static_cast<tls_link*>(BIO_get_data(bio));
     BIO_clear_retry_flags(bio);
-    *got = 0;
-    if (link.fault != tls_fault::none)
-        return 0;
-    if (link.in->empty()) {
-        if (!link.eof)
-            BIO_set_retry_read(bio);
-        return 0;
-    }
-    const std::size_t size = std::min(wanted, link.in->size());
-    if (!link.established && (link.handshake += size) > link.limits->handshake) {
-        link.fault = tls_fault::handshake;
-        return 0;
-    }
-    const std::string_view bytes = link.in->view().substr(0, size);
-    bytes.copy(to, size);
-    if (link.first_size < link.first.size())
-        link.first_size +=
-            bytes.copy(link.first.data() + link.first_size, link.first.size() - link.first_size);
-    link.in->consume(size);
-    *got = size;
-    return 1;
+    *got = link.pull(to, wanted);
+    if (*got == 0 && link.fault == tls_fault::none && !link.eof)
+        BIO_set_retry_read(bio);
+    return *got != 0 ? 1 : 0;
 }
 
 inline int tls_bio_write(BIO* bio, const char* from, std::size_t size, std::size_t* taken)
 {
     auto& link = *static_cast<tls_link*>(BIO_get_data(bio));
     BIO_clear_retry_flags(bio);
-    *taken = 0;
-    if (link.fault != tls_fault::none)
-        return 0;
-    try {
-        if (link.out->append(std::string_view(from, size))) {
-            *taken = size;
-            return 1;
-        }
-        link.fault = tls_fault::nwrite;
-    } catch (const std::bad_alloc&) {
-        link.fault = tls_fault::memory;
-    }
-    return 0;
+    *taken = link.push({from, size}) ? size : 0;
+    return *taken != 0 ? 1 : 0;
 }
 
 inline long tls_bio_ctrl(BIO* bio, int command, long, void*)

@@ -10,14 +10,13 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
-#include <array>
 #include <string>
-#include <string_view>
 
 #include "funcptr/filter.h"
 #include "tls_bio.h"
 #include "tls_errors.h"
 #include "tls_refusal.h"
+#include "tls_words.h"
 
 namespace funcptr::detail {
 
@@ -29,76 +28,6 @@ struct failure {
     unsigned long code;    ///< take_tls_error(), 0 for none
     std::string peer_name; ///< whom a client wanted to talk to
 };
-
-/// The protocol that spoke first instead of TLS; nullptr when it cannot be told. OpenSSL reads five
-/// bytes, a record's header, before it gives up, so five are all there is to look at.
-inline const char* plaintext_guess(std::string_view first, tls_role role)
-{
-    struct pattern {
-        std::string_view begins;
-        const char* text;
-    };
-    static constexpr const char* http_client = "the client spoke plain HTTP";
-    static constexpr const char* proxy =
-        "a PROXY protocol header came first: the load balancer in front adds it";
-    static constexpr const char* http_server = "the server speaks plain HTTP on this port";
-    static constexpr std::array<pattern, 13> clients{{
-        {"GET ", http_client},
-        {"POST ", http_client},
-        {"HEAD ", http_client},
-        {"PUT ", http_client},
-        {"DELET", http_client},
-        {"OPTIO", http_client},
-        {"PATCH", http_client},
-        {"PRI *", "the client spoke plain HTTP/2"},
-        {"CONNE", "the client took us for an HTTP proxy"},
-        {"SSH-", "the client spoke SSH"},
-        {"PROXY", proxy},
-        {"\r\n\r\n", proxy},
-        {"EHLO ", "the client spoke plain SMTP"},
-    }};
-    static constexpr std::array<pattern, 5> servers{{
-        {"HTTP/", http_server},
-        {"SSH-", "the server speaks SSH on this port"},
-        {"220", "the server greets in plain SMTP or FTP: STARTTLS or AUTH TLS comes first"},
-        {"* OK", "the server greets in plain IMAP: STARTTLS comes first"},
-        {"+OK", "the server greets in plain POP3: STLS comes first"},
-    }};
-    const auto find = [first](const auto& patterns) -> const char* {
-        for (const pattern& one : patterns)
-            if (first.starts_with(one.begins))
-                return one.text;
-        return nullptr;
-    };
-    return role == tls_role::server ? find(clients) : find(servers);
-}
-
-/// What an alert of the peer's most often means (RFC 8446, 6.2).
-inline const char* alert_hint(int alert)
-{
-    switch (alert) {
-    case SSL_AD_HANDSHAKE_FAILURE:
-        return " (no cipher suite in common, or it wants a certificate of ours)";
-    case SSL_AD_BAD_CERTIFICATE:
-    case SSL_AD_CERTIFICATE_UNKNOWN:
-    case SSL_AD_UNSUPPORTED_CERTIFICATE:
-    case SSL_AD_CERTIFICATE_EXPIRED:
-    case SSL_AD_CERTIFICATE_REVOKED:
-        return " (it did not accept our certificate)";
-    case SSL_AD_UNKNOWN_CA:
-        return " (it does not know the issuer of our certificate)";
-    case SSL_AD_PROTOCOL_VERSION:
-        return " (no TLS version in common)";
-    case SSL_AD_UNRECOGNIZED_NAME:
-        return " (it has no site of the name that was asked for)";
-    case TLS13_AD_CERTIFICATE_REQUIRED:
-        return " (it wants a certificate of ours)";
-    case SSL_AD_NO_APPLICATION_PROTOCOL:
-        return " (no application protocol in common)";
-    default:
-        return "";
-    }
-}
 
 inline std::string alert_name(int alert)
 {
@@ -136,41 +65,6 @@ inline std::string local_text(const failure& what)
     }
 }
 
-inline close_cause limit_cause(const failure& what)
-{
-    const tls_limits& limits = *what.link.limits;
-    close_cause cause{.kind = close_kind::limit};
-    switch (what.link.fault) {
-    case tls_fault::nwrite:
-        cause.text = "limit: our answers to the peer reached nwrite_hard ("
-                     + std::to_string(limits.nwrite_hard) + " bytes)";
-        break;
-    case tls_fault::handshake:
-        cause.text = "limit: the peer's handshake is longer than "
-                     + std::to_string(limits.handshake) + " bytes";
-        break;
-    default:
-        cause.text = "limit: more than " + std::to_string(limits.key_updates)
-                     + " key updates or tickets without data in between";
-    }
-    return cause;
-}
-
-inline close_cause truncated_cause(const failure& what)
-{
-    const bool server = what.role == tls_role::server;
-    close_cause cause{.kind = close_kind::truncated};
-    if (what.link.established)
-        cause.text = "truncated: the peer hung up without close_notify";
-    else if (what.link.first_size != 0)
-        cause.text = "truncated: the peer hung up during the handshake";
-    else if (server)
-        cause.text = "truncated: the client hung up without sending a byte (a health check?)";
-    else
-        cause.text = "truncated: the server hung up without answering";
-    return cause;
-}
-
 inline close_cause peer_alert_cause(int alert)
 {
     return {.kind = close_kind::peer_alert,
@@ -187,11 +81,11 @@ inline close_cause describe(const failure& what)
     if (link.fault == tls_fault::memory || reason == ERR_R_MALLOC_FAILURE)
         return {.kind = close_kind::internal, .text = "out of memory"};
     if (link.fault != tls_fault::none)
-        return limit_cause(what);
+        return limit_cause(link);
     // OpenSSL 3 says UNEXPECTED_EOF, 1.1.1 SYSCALL with nothing in the queue.
     if (from_ssl ? reason == SSL_R_UNEXPECTED_EOF_WHILE_READING
                  : link.eof && link.in->empty() && what.ssl_error == SSL_ERROR_SYSCALL)
-        return truncated_cause(what);
+        return truncated_cause(link, what.role);
     if (what.ssl_error == SSL_ERROR_ZERO_RETURN)
         return {.kind = close_kind::peer_alert,
                 .code = SSL_AD_CLOSE_NOTIFY,

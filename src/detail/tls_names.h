@@ -10,10 +10,12 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "funcptr/error.h"
+#include "funcptr/tls_config.h"
 
 namespace funcptr::detail {
 
@@ -77,6 +79,23 @@ inline peer_name parse_peer_name(std::string_view text, const char* option)
                                                  + std::string(text.substr(0, 253))
                                                  + "\" cannot be used: " + fault);
     return {std::string(text), false};
+}
+
+/// Whom a connection is to: what was given for it, or else the context's server_name, already
+/// checked. Empty for a server, and for a client that verifies nobody. Throws funcptr::error.
+inline peer_name choose_peer_name(tls_role role, bool verify, const std::string& configured,
+                                  std::optional<std::string_view> given)
+{
+    if (role == tls_role::server && given)
+        throw error(errc::bad_configuration, "server_name is for clients; a server verifies none");
+    if (given)
+        return parse_peer_name(*given, "server_name"); // refuses the empty one
+    if (!configured.empty())
+        return parse_peer_name(configured, "server_name");
+    if (verify)
+        throw error(errc::bad_configuration,
+                    "a client needs a server_name to verify, in the tls_config or for the filter");
+    return {};
 }
 
 } // namespace funcptr::detail

@@ -14,18 +14,9 @@
 
 #include "tls_bio.h"
 #include "tls_errors.h"
+#include "tls_words.h"
 
 namespace funcptr::detail {
-
-/// At most `most` bytes, none of which can break a log line.
-inline std::string printable(std::string_view text, std::size_t most)
-{
-    std::string clean(text.substr(0, most));
-    for (char& c : clean)
-        if (c < 0x20 || c > 0x7e)
-            c = '?';
-    return text.size() > most ? clean + "..." : clean;
-}
 
 inline std::string ip_text(const ASN1_OCTET_STRING* address)
 {
@@ -93,40 +84,41 @@ inline void note_refused_certificate(X509_STORE_CTX* store)
     }
 }
 
-/// One sentence about a refused certificate; peer_name: whom we wanted to talk to.
-inline std::string refusal_text(const tls_refusal& refusal, const std::string& peer_name)
+inline refusal_reason reason_of(int verify_error)
 {
-    const auto with_reason = [&](const std::string& hint) {
-        return std::string(X509_verify_cert_error_string(refusal.error)) + hint;
-    };
-    switch (refusal.error) {
+    switch (verify_error) {
     case X509_V_ERR_HOSTNAME_MISMATCH:
     case X509_V_ERR_IP_ADDRESS_MISMATCH:
-        return "the certificate is for " + refusal.detail + ", not for " + peer_name;
+        return refusal_reason::wrong_name;
     case X509_V_ERR_CERT_HAS_EXPIRED:
-        return "the certificate expired on " + refusal.detail + " (or this machine's clock is off)";
+        return refusal_reason::expired;
     case X509_V_ERR_CERT_NOT_YET_VALID:
-        return "the certificate is not valid before " + refusal.detail
-               + " (or this machine's clock is off)";
+        return refusal_reason::not_yet_valid;
     case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
-        return "the certificate is self-signed (to believe it, give it as trust_file)";
+        return refusal_reason::self_signed;
     case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
     case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-        return "the certificate's issuer is not one that we trust (or the peer left an "
-               "intermediate out)";
+        return refusal_reason::unknown_issuer;
     case X509_V_ERR_CERT_REVOKED:
-        return "the certificate was revoked";
+        return refusal_reason::revoked;
     case X509_V_ERR_UNABLE_TO_GET_CRL:
-        return "no revocation list covers the certificate (see crl_file)";
+        return refusal_reason::no_revocation_list;
     case X509_V_ERR_CRL_HAS_EXPIRED:
-        return "the revocation list has expired (see crl_file)";
+        return refusal_reason::old_revocation_list;
     case X509_V_ERR_INVALID_PURPOSE:
-        return with_reason(": the certificate is not made for this role (extended key usage)");
+        return refusal_reason::wrong_purpose;
     default:
-        return with_reason("");
+        return refusal_reason::other;
     }
+}
+
+/// One sentence about a refused certificate; peer_name: whom we wanted to talk to.
+inline std::string refusal_text(const tls_refusal& refusal, const std::string& peer_name)
+{
+    return refusal_sentence(reason_of(refusal.error), refusal.detail, peer_name,
+                            X509_verify_cert_error_string(refusal.error));
 }
 
 } // namespace funcptr::detail

@@ -9,10 +9,10 @@
 #include <array>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
+#include "context_slot.h"
 #include "funcptr/tls_config.h"
 #include "tls_errors.h"
 #include "tls_tickets.h"
@@ -43,18 +43,8 @@ struct tls_state {
 std::shared_ptr<tls_state> make_tls_state(const tls_config& config,
                                           std::shared_ptr<tls_ticket_keys> own_tickets = nullptr);
 
-/// The one thing that changes: which state is in force. A mutex, not an atomic shared_ptr: the
-/// latter's lock bit is opaque to thread sanitizers (libstdc++ 12), and this is taken once for each
-/// connection.
-struct tls_context_slot {
-    std::shared_ptr<const tls_state> current() const
-    {
-        const std::lock_guard lock(mutex);
-        return state;
-    }
-
-    mutable std::mutex mutex;
-    std::shared_ptr<const tls_state> state;
+struct tls_context_slot : context_slot<tls_state> {
+    using context_slot::context_slot;
 };
 
 /// A session, the name it was verified for and the configuration that verified it.
