@@ -93,7 +93,7 @@ def _find_libraries(cfg):
                   errmsg="missing: ./waf deps installs it")
     pkg("nlohmann_json", "JSON", mandatory=False)
     pkg("libnghttp2", "NGHTTP2", mandatory=False)
-    pkg("gnutls", "GNUTLS", mandatory=False)
+    pkg("gnutls >= 3.7.4", "GNUTLS", mandatory=False)
     pkg("libcares", "CARES", mandatory=False)
     # The peers of the benchmarks. HAVE_x goes to those that use them, and nobody else compiles again.
     pkg("libevent", "LIBEVENT", mandatory=False, global_define=False)
@@ -116,21 +116,28 @@ def build(bld):
 
 
 def _library(bld):
-    # One set of objects, position independent, for both libraries.
-    bld(features="cxx", source=bld.path.ant_glob("src/**/*.cc"), target="objects",
-        includes="include src", export_includes="include", use="build_version SSL EV",
-        cxxflags=["-fPIC", "-fvisibility=hidden"])
-    bld(features="cxx cxxstlib", target="funcptr", name="funcptr", use="objects SSL EV",
+    _libraries(bld, "funcptr", "objects", bld.path.ant_glob("src/**/*.cc", excl="src/gnutls/**"),
+               "build_version SSL EV")
+    if bld.env.HAVE_GNUTLS:
+        _libraries(bld, "funcptr-gnutls", "gnutls_objects", bld.path.ant_glob("src/gnutls/*.cc"),
+                   "GNUTLS")
+    commands.install_files(bld, VERSION, _abi())
+
+
+def _libraries(bld, target, objects, sources, use):
+    # One set of objects, position independent, for both kinds of library.
+    bld(features="cxx", source=sources, target=objects, includes="include src",
+        export_includes="include", use=use, cxxflags=["-fPIC", "-fvisibility=hidden"])
+    bld(features="cxx cxxstlib", target=target, name=target, use=[objects] + use.split(),
         export_includes="include", install_path="${LIBDIR}")
     if bld.cmd in ("build", "test", "install", "uninstall", "clean", "list"):
-        bld(features="cxx cxxshlib", target="funcptr", name="funcptr_shared", use="objects SSL EV",
-            vnum=VERSION, cnum=_abi(), install_path="${LIBDIR}")
-    commands.install_files(bld, VERSION, (bld.env.cxxshlib_PATTERN % "funcptr") + "." + _abi())
+        bld(features="cxx cxxshlib", target=target, name=target + "_shared",
+            use=[objects] + use.split(), vnum=VERSION, cnum=_abi(), install_path="${LIBDIR}")
 
 
 def _program(bld, source, target, use="", **more):
     bld.program(source=source, target=target, name=os.path.basename(target),
-                use="funcptr %s %s" % (_EVERYTHING, use),
+                use="funcptr-gnutls funcptr %s %s" % (_EVERYTHING, use),
                 includes="include .", install_path=None, **more)
 
 

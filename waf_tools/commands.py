@@ -212,6 +212,8 @@ def selected_tests(bld):
             bld.left_out[name] = "tests the build: debug and release only"
         elif bld.variant == "tsan" and not _has_threads(source):
             bld.left_out[name] = "no threads"
+        elif not bld.env.HAVE_GNUTLS and "gnutls" in source.read(encoding="utf-8"):
+            bld.left_out[name] = "GnuTLS 3.7.4 or newer was not found"
         else:
             taken.append(source)
     return taken
@@ -308,22 +310,26 @@ def install_folders(env):
     env.INCLUDEDIR = os.path.join(env.PREFIX, "include")
 
 
-def install_files(bld, version, soname):
+def install_files(bld, version, abi):
     if bld.cmd not in ("install", "uninstall"):
         return
     env = bld.env
     headers = bld.path.find_dir("include")
-    bld.install_files("${INCLUDEDIR}", headers.ant_glob("funcptr/**/*.h"), cwd=headers, relative_trick=True)
+    without = [] if env.HAVE_GNUTLS else ["funcptr/gnutls_filter.h"]
+    bld.install_files("${INCLUDEDIR}", headers.ant_glob("funcptr/**/*.h", excl=without), cwd=headers,
+                      relative_trick=True)
     cmake = "${LIBDIR}/cmake/funcptr"
-    for template, target, folder in (
+    gnutls = [("packaging/funcptr-gnutls.pc.in", "funcptr-gnutls.pc", "${LIBDIR}/pkgconfig")]
+    for template, target, folder in (gnutls if env.HAVE_GNUTLS else []) + [
         ("packaging/funcptr.pc.in", "funcptr.pc", "${LIBDIR}/pkgconfig"),
         ("packaging/funcptr-zmq.pc.in", "funcptr-zmq.pc", "${LIBDIR}/pkgconfig"),
         ("packaging/funcptrConfig.cmake.in", "funcptrConfig.cmake", cmake),
         ("packaging/funcptrConfigVersion.cmake.in", "funcptrConfigVersion.cmake", cmake),
-    ):
+    ]:
         where = env.LIBDIR + folder[len("${LIBDIR}"):]
         bld(features="subst", source=template, target="packaging/" + target, install_path=folder,
-            VERSION=version, SONAME=soname,
+            VERSION=version, SONAME=env.cxxshlib_PATTERN % "funcptr" + "." + abi,
+            GNUTLS_SONAME=env.cxxshlib_PATTERN % "funcptr-gnutls" + "." + abi,
             # Relative, so that the installed tree can be moved.
             TO_PREFIX=os.path.relpath(env.PREFIX, where), TO_LIBDIR=os.path.relpath(env.LIBDIR, where),
             TO_INCLUDEDIR=os.path.relpath(env.INCLUDEDIR, where))
