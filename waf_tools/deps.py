@@ -33,6 +33,7 @@ TEST = [
     ("curl", "curl", "curl"),
     ("openssl", None, None),
     ("gnutls-bin", "gnutls", "gnutls"),
+    ("nodejs", "node", "node"),
     ("iproute2", None, None),
     ("netbase", None, None),
     ("strace", None, None),
