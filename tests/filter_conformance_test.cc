@@ -271,7 +271,7 @@ TEST_P(TlsConformance, AConnectionCutAnywhereEndsWithAValueAtBothEnds)
     for (const side from : {side::left, side::right}) {
         const auto length = static_cast<std::size_t>(whole.network.passed(from));
         // A prime step: every place within a record's header comes up over the variants.
-        for (std::size_t at = 0; at < length + 40; at += bytewise() ? 61 : 17) {
+        for (std::size_t at = 0; at < length + 40; at += bytewise() ? 61U : 17U) {
             end_pair pair = make();
             // Longer than the step behind the handshake, whose length differs with its signatures.
             pair.client.awrite().append(std::string(100, 'c'));

@@ -27,8 +27,8 @@ struct wishes {
     tls_version version = tls_version::tls1_3;
     std::string name = "localhost"; ///< SNI, and the name to verify
     std::string trust = "authority";
-    std::string identity; ///< a client certificate
-    std::string alpn;
+    std::string identity = {}; ///< a client certificate
+    std::string alpn = {};
     bool revocation = false; ///< heed the list on which our certificates stand
 };
 
@@ -238,7 +238,7 @@ void PrintTo(const variant& v, std::ostream* out)
     *out << text_of(v);
 }
 INSTANTIATE_TEST_SUITE_P(Interop, TheirClients, ::testing::ValuesIn(variants()),
-                         [](const auto& info) { return text_of(info.param); });
+                         [](const auto& each) { return text_of(each.param); });
 
 TEST_P(TheirClients, AreServed)
 {

@@ -25,7 +25,7 @@ struct setting {
     std::string identity = "server";
     std::string other = "elsewhere"; ///< the identity for another name, of the same kind of key
     bool asks = false;               ///< requires a client certificate of our authority
-    std::string alpn;
+    std::string alpn = {};
 };
 using arguments = std::vector<std::string>;
 
@@ -224,7 +224,7 @@ void PrintTo(const variant& v, std::ostream* out)
     *out << text_of(v);
 }
 INSTANTIATE_TEST_SUITE_P(Interop, TheirServers, ::testing::ValuesIn(variants()),
-                         [](const auto& info) { return text_of(info.param); });
+                         [](const auto& each) { return text_of(each.param); });
 
 TEST_P(TheirServers, Answer)
 {
