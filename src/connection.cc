@@ -84,8 +84,8 @@ public:
     impl& operator=(const impl&) = delete;
     ~impl()
     {
-        if (destroyed_ != nullptr)
-            *destroyed_ = true;
+        if (frame_ != nullptr)
+            frame_->destroyed = true;
         stop();
     }
 
@@ -198,20 +198,35 @@ private:
         self.settle();
     }
 
+    /// A callback of the user under way, and whether it has destroyed us.
+    struct frame {
+        impl& owner;
+        frame* outer;
+        bool destroyed = false;
+
+        explicit frame(impl& of)
+            : owner(of)
+            , outer(std::exchange(of.frame_, this))
+        {
+        }
+        frame(const frame&) = delete;
+        frame& operator=(const frame&) = delete;
+        ~frame()
+        {
+            if (!destroyed)
+                owner.frame_ = outer;
+            else if (outer != nullptr)
+                outer->destroyed = true;
+        }
+    };
+
     /// Runs a callback of the user. False when it destroyed us: touch nothing then.
     template <class Call>
     bool call(Call&& handler)
     {
-        bool destroyed = false;
-        bool* const outer = std::exchange(destroyed_, &destroyed);
+        const frame now(*this);
         state_.guard(handler);
-        if (destroyed) {
-            if (outer != nullptr)
-                *outer = true;
-            return false;
-        }
-        destroyed_ = outer;
-        return true;
+        return !now.destroyed;
     }
 
     /// Called by the user: within a callback the pump under way goes on with it.
@@ -609,7 +624,7 @@ private:
     detail::deadlines deadlines_;
     ev_io io_{};
     ev_timer timer_{};
-    bool* destroyed_ = nullptr; // of the innermost frame that must know
+    frame* frame_ = nullptr; // the innermost
 
     std::uint64_t in_ = 0;
     std::uint64_t out_ = 0;

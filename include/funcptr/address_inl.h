@@ -208,9 +208,9 @@ inline std::string address::host() const
     if (family_ == address_family::local) {
         const auto name = local_name();
         if (name.starts_with('\0'))
-            return "@" + detail::printable(name.substr(1), "\\");
+            return std::string("@").append(detail::printable(name.substr(1), "\\"));
         if (name.starts_with('@')) // a path all the same
-            return "\\x40" + detail::printable(name.substr(1), "\\");
+            return std::string("\\x40").append(detail::printable(name.substr(1), "\\"));
         return detail::printable(name, "\\"); // so that no byte is mistaken for an escape
     }
     if (family_ != address_family::ipv6)
@@ -230,9 +230,9 @@ inline std::string address::to_string() const
     case address_family::ipv4:
         return host() + ":" + std::to_string(port());
     case address_family::ipv6:
-        return "[" + host() + "]:" + std::to_string(port());
+        return std::string("[").append(host()).append("]:").append(std::to_string(port()));
     case address_family::local:
-        return "unix:" + host();
+        return std::string("unix:").append(host());
     case address_family::none:
         break;
     }

@@ -172,10 +172,11 @@ private:
     void reallocate(std::size_t capacity)
     {
         // for_overwrite: zeroing what is about to be written costs as much as the copy itself.
-        auto block =
-            capacity == 0 ? nullptr : std::make_unique_for_overwrite<std::byte[]>(capacity);
+        std::unique_ptr<std::byte[]> block;
         const std::size_t held = size();
-        if (held != 0)
+        if (capacity != 0)
+            block = std::make_unique_for_overwrite<std::byte[]>(capacity);
+        if (capacity != 0 && held != 0)
             std::memcpy(block.get(), block_.get() + head_, held);
         block_ = std::move(block);
         capacity_ = capacity;

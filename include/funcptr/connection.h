@@ -68,8 +68,9 @@ struct connection_options {
     /// Bytes read at a turn of the loop, so that one fast peer does not keep the others waiting.
     /// 256 KiB: some hundred microseconds.
     std::size_t read_per_turn = 256 * 1024;
-    /// Bytes asked for in one read. 16 KiB: one TLS record.
-    std::size_t read_chunk = 16 * 1024;
+    /// Bytes asked for in one read. 17 KiB: one TLS record with all that it may have beside 16 KiB
+    /// of plaintext (RFC 8446, 5.2), so that a record is not cut in two reads.
+    std::size_t read_chunk = 17 * 1024;
     /// Above this many bytes that wait to be written (plain and encrypted together) nothing is
     /// read, and at low_water (at most high_water) reading goes on and on_drain is called. 1 MiB
     /// and 256 KiB.
