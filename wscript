@@ -97,6 +97,7 @@ def _find_libraries(cfg):
     pkg("libcares", "CARES", mandatory=False)
     # The peers of the benchmarks. HAVE_x goes to those that use them, and nobody else compiles again.
     pkg("libevent", "LIBEVENT", mandatory=False, global_define=False)
+    pkg("libevent_openssl", "LIBEVENT_SSL", mandatory=False, global_define=False)
     pkg("libczmq", "CZMQ", mandatory=False, global_define=False)
     pkg("gtest_main", "GTEST", mandatory=False, package="GoogleTest")
 
@@ -135,9 +136,9 @@ def _libraries(bld, target, objects, sources, use):
             use=[objects] + use.split(), vnum=VERSION, cnum=_abi(), install_path="${LIBDIR}")
 
 
-def _program(bld, source, target, use="", **more):
+def _program(bld, source, target, use="", first="", **more):
     bld.program(source=source, target=target, name=os.path.basename(target),
-                use="funcptr-gnutls funcptr %s %s" % (_EVERYTHING, use),
+                use="%s funcptr-gnutls funcptr %s %s" % (first, _EVERYTHING, use),
                 includes="include .", install_path=None, **more)
 
 
@@ -165,8 +166,10 @@ def _bench(bld):
     bld(features="cxx", source=bld.path.ant_glob("bench/support/*.cc"), target="bench_support",
         includes="include bench")
     for source in bld.path.ant_glob("bench/*_bench.cc"):
-        _program(bld, [source], "bench/" + source.name[:-3], "bench_support LIBEVENT CZMQ",
-                 kind="bench")
+        # libevent first: libev exports functions of the same names (its emulation), and who comes
+        # first is called.
+        _program(bld, [source], "bench/" + source.name[:-3], "bench_support CZMQ",
+                 first="LIBEVENT LIBEVENT_SSL", kind="bench")
 
 
 def _fuzz(bld):

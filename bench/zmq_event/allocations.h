@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: MIT
 //
-// allocations.h: how often operator new is called for a message, by the loop's thread. It replaces
-// the program's operator new, so include it in one source file only. malloc is not counted: that is
-// libzmq's, for the messages themselves, and libev's.
+// allocations.h: how often operator new is called for a message, by the loop's thread. malloc is
+// not counted: that is libzmq's, for the messages themselves, and libev's.
 //
 // Threads: only the one that counts is counted. What is measured begins when all has grown to its
 // size.
 //
-//     bench::allocation_count count;
-//     run();
-//     std::cout << count.so_far();
+//     bench::add_allocations(suite);
 #pragma once
 
 #include <ev++.h>
@@ -17,79 +14,19 @@
 #include <funcptr/zmq_event.h>
 #include <zmq.hpp>
 
-#include <algorithm>
 #include <atomic>
-#include <cstddef>
 #include <cstdint>
-#include <cstdlib>
-#include <memory>
-#include <new>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <thread>
 
+#include "../support/allocation_count.h"
 #include "../support/bench.h"
 #include "flood.h"
 #include "receivers.h"
 #include "wire.h"
 
-namespace bench::detail {
-
-inline thread_local std::uint64_t* counts_allocations = nullptr;
-
-inline void* allocated(void* memory)
-{
-    if (counts_allocations != nullptr)
-        ++*counts_allocations;
-    return memory != nullptr ? memory : throw std::bad_alloc();
-}
-
-} // namespace bench::detail
-
-// The other forms of new and delete call these. Not inlined: g++ would see a new that it did not
-// inline meet a free, and warn.
-[[gnu::noinline]] void* operator new(std::size_t size)
-{
-    return bench::detail::allocated(std::malloc(std::max<std::size_t>(size, 1)));
-}
-[[gnu::noinline]] void* operator new(std::size_t size, std::align_val_t alignment)
-{
-    const auto step = static_cast<std::size_t>(alignment);
-    return bench::detail::allocated(std::aligned_alloc(step, (size + step - 1) / step * step));
-}
-[[gnu::noinline]] void operator delete(void* memory) noexcept
-{
-    std::free(memory);
-}
-[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept
-{
-    std::free(memory);
-}
-[[gnu::noinline]] void operator delete(void* memory, std::align_val_t) noexcept
-{
-    std::free(memory);
-}
-[[gnu::noinline]] void operator delete(void* memory, std::size_t, std::align_val_t) noexcept
-{
-    std::free(memory);
-}
-
 namespace bench {
-
-/// Counts the calls of operator new by this thread while it lives. One at a time.
-class allocation_count {
-public:
-    allocation_count() { detail::counts_allocations = &count_; }
-    allocation_count(const allocation_count&) = delete;
-    allocation_count& operator=(const allocation_count&) = delete;
-    ~allocation_count() { detail::counts_allocations = nullptr; }
-
-    std::uint64_t so_far() const { return count_; }
-
-private:
-    std::uint64_t count_ = 0;
-};
 
 inline constexpr std::uint64_t counted_messages = 500'000;
 
@@ -173,16 +110,6 @@ inline double allocations_of_write(transport over)
     funcptr::run(loop);
     const auto sent = writer.counters().messages_sent - before;
     return static_cast<double>(count.so_far()) / static_cast<double>(sent);
-}
-
-/// That the counter counts, shown by what must not be 0.
-inline void check_allocation_count()
-{
-    const allocation_count count;
-    const auto one = std::make_unique<int>(1);
-    keep(one);
-    if (count.so_far() == 0)
-        throw std::logic_error("operator new is not counted in this build");
 }
 
 inline void add_allocations(suite& suite)
