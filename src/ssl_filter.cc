@@ -120,6 +120,15 @@ tls_session SSLFilter::session() const
     return result;
 }
 
+bool SSLFilter::send_early(std::span<const std::byte> bytes)
+{
+    return engine_->send_early(bytes);
+}
+std::size_t SSLFilter::early_bytes() const noexcept
+{
+    return engine_->early_bytes;
+}
+
 namespace {
 
 tls_certificate describe_certificate(X509* certificate)

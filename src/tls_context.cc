@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <new>
 #include <string>
 #include <utility>
@@ -41,6 +42,8 @@ constexpr const char* signatures =
     "RSA-PSS+SHA512:rsa_pss_pss_sha256:rsa_pss_pss_sha384:rsa_pss_pss_sha512:"
     "RSA+SHA256:RSA+SHA384:RSA+SHA512";
 constexpr int security_level = 2; // 112 bits; SSL_CTX_set_security_level(3)
+// Sessions kept for 0-RTT, about 1 KB each; the oldest goes, and its client makes a full handshake.
+constexpr long most_early_sessions = 10'000;
 constexpr int longest_chain = 10; // intermediates; public chains have one or two
 
 /// ok: what an OpenSSL call returned; step: what it was to do.
@@ -290,9 +293,26 @@ void use_modes(SSL_CTX* ctx, const tls_config& config)
     // Off, so that OpenSSL never takes a byte past the record at hand: what follows close_notify
     // belongs to the user.
     SSL_CTX_set_read_ahead(ctx, 0);
-    SSL_CTX_set_max_early_data(ctx, 0);
     SSL_CTX_set_max_cert_list(
         ctx, static_cast<long>(std::min<std::size_t>(config.limits.handshake, 1 << 20)));
+}
+
+/// 0-RTT, for those who asked. OpenSSL keeps the sessions itself then and takes each ticket once
+/// (its anti-replay), so that the same bytes do not count twice.
+void use_early_data(tls_state& state, const tls_config& config)
+{
+    SSL_CTX* ctx = state.ctx.get();
+    state.early_data = config.early_data;
+    SSL_CTX_set_max_early_data(ctx, config.early_data);
+    // What is refused must be skipped all the same, and is not told how much there is: as much as
+    // an earlier configuration may have allowed. What is accepted is bound by the ticket as well.
+    SSL_CTX_set_recv_max_early_data(
+        ctx, static_cast<std::uint32_t>(std::min<std::size_t>(
+                 config.limits.handshake / 2, std::numeric_limits<std::uint32_t>::max())));
+    if (config.early_data == 0 || config.role == tls_role::client)
+        return;
+    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_SERVER);
+    SSL_CTX_sess_set_cache_size(ctx, most_early_sessions);
 }
 
 void use_tickets(tls_state& state, const tls_config& config, std::shared_ptr<tls_ticket_keys> own)
@@ -323,6 +343,7 @@ std::shared_ptr<tls_state> detail::make_tls_state(const tls_config& config,
         state->server_name = parse_peer_name(config.server_name, "server_name").text;
 
     use_modes(state->ctx.get(), config);
+    use_early_data(*state, config);
     use_protocol(state->ctx.get(), config);
     use_trust(*state, config);
     use_alpn(*state, config);

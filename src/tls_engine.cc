@@ -8,8 +8,9 @@
 //
 // How far nwrite may fill stands in tls_engine_core.h.
 //
-// Every SSL_get_error goes through read_record(), write_record(), handshake() or say_goodbye(), and
-// every failure ends in fail(): after it OpenSSL is not asked to read, write or shut down again.
+// 0-RTT comes before the handshake and stands in tls_early_data.cc.
+//
+// Every failure ends in fail(): after it OpenSSL is not asked to read, write or shut down again.
 
 #include "detail/tls_engine.h"
 
@@ -105,17 +106,16 @@ void tls_engine::update() noexcept
 /// True when it is done.
 bool tls_engine::handshake()
 {
+    if (!early_is_over())
+        return false;
     clear_error_queue();
     const int result = SSL_do_handshake(ssl.get());
-    if (result == 1) {
-        link.established = true;
-        stage = filter_state::open;
-        return true;
-    }
-    const int ssl_error = SSL_get_error(ssl.get(), result);
-    if (ssl_error != SSL_ERROR_WANT_READ)
-        fail(ssl_error);
-    return false;
+    if (result != 1)
+        return wants_more(SSL_get_error(ssl.get(), result));
+    link.established = true;
+    stage = filter_state::open;
+    settle_early();
+    return true;
 }
 
 void tls_engine::read()
@@ -167,29 +167,29 @@ void tls_engine::write()
         return;
     if (SSL_get_key_update_type(ssl.get()) != SSL_KEY_UPDATE_NONE && !handshake())
         return;
-    while (!awrite.empty()) {
+    while (!early.empty() || !awrite.empty()) {
         if (no_room_to_write()) {
             pending = true;
             return;
         }
-        if (!write_record())
+        if (!write_record(early.empty() ? awrite : early))
             return;
     }
     if (close_wanted)
         say_goodbye();
 }
 
-bool tls_engine::write_record()
+bool tls_engine::write_record(buffer& from)
 {
-    const std::size_t size = std::min(awrite.size(), next_record_size());
+    const std::size_t size = std::min(from.size(), next_record_size());
     std::size_t taken = 0;
     clear_error_queue();
-    const int result = SSL_write_ex(ssl.get(), awrite.data().data(), size, &taken);
+    const int result = SSL_write_ex(ssl.get(), from.data().data(), size, &taken);
     if (result != 1) {
         fail(SSL_get_error(ssl.get(), result));
         return false;
     }
-    awrite.consume(taken);
+    from.consume(taken);
     if (note_written() && SSL_version(ssl.get()) >= TLS1_3_VERSION)
         SSL_key_update(ssl.get(), SSL_KEY_UPDATE_NOT_REQUESTED); // goes out with the next record
     return true;

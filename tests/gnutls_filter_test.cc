@@ -49,6 +49,7 @@ TEST(GnutlsFilter, WhatGnutlsCannotDoIsRefusedByName)
                     c.ticket_secrets = {std::string(32, 'a'), std::string(32, 'b')};
                 }),
                 "ticket_secrets: GnuTLS seals and opens tickets with one key");
+    EXPECT_SAYS(refusal_of_server([](auto& c) { c.early_data = 1024; }), "early_data");
     EXPECT_SAYS(refusal_of_server([](auto& c) { c.ticket_secrets = {"short"}; }),
                 "ticket_secrets[0] has 5 bytes");
 }

@@ -12,7 +12,8 @@
 // What is spoken (the policy when tls_config names no ciphers): TLS 1.2 and 1.3; ECDHE with
 // AES-GCM or ChaCha20-Poly1305 alone, the intermediate list of Mozilla's "Server Side TLS" 5.7 less
 // the DHE suites; X25519, P-256 and P-384; 112 bits of security at least (RSA from 2048). No
-// renegotiation, compression or 0-RTT. The system's openssl.cnf changes none of it.
+// renegotiation or compression, and no 0-RTT unless tls_config::early_data asks for it. The
+// system's openssl.cnf changes none of it.
 //
 // Threads: a tls_context may be used and reloaded from several threads at once; an SSLFilter is
 // used by one at a time. Global OpenSSL state is not touched; the calling thread's error queue is
@@ -140,6 +141,17 @@ public:
     /// Client: a session to resume later, empty when there is none (yet: in TLS 1.3 it comes after
     /// the handshake). Use one once (RFC 8446, C.4). Throws std::bad_alloc.
     tls_session session() const;
+
+    /// Client: the bytes go with the first flight, before anything has come (0-RTT). False, and
+    /// nothing was taken, when tls_config::early_data is 0, the session resumed allows fewer, or
+    /// there is none; put them into awrite then. A server that refuses them gets them again as
+    /// ordinary data, before what awrite holds. For requests that may be done twice alone (RFC
+    /// 8470). REQUIRES: resume() has returned true, no update() yet. Throws std::bad_alloc.
+    [[nodiscard]] bool send_early(std::span<const std::byte> bytes);
+    /// How many bytes went as 0-RTT: on a server the first so many that came into aread, which may
+    /// be there before state() is open, and may be a replay of what was said before; on a client,
+    /// once open, those that the server took.
+    std::size_t early_bytes() const noexcept;
 
     /// The facts of the handshake. Builds them anew at each call. Throws std::bad_alloc.
     tls_peer peer() const;

@@ -131,6 +131,14 @@ struct tls_config {
     /// opens.
     std::vector<std::string> ticket_secrets{};
 
+    /// 0-RTT (RFC 8446, 2.3): bytes that a resuming client may send before the handshake is done.
+    /// 0: refused, and never sent. Server: how much it takes, e.g. 16384; client: anything but 0
+    /// allows SSLFilter::send_early(). Such bytes are not forward secret, and whoever recorded them
+    /// can try to send them again: a server takes each ticket once, as long as it runs and in this
+    /// process alone, so its sessions stay in its memory (10,000 of them), and do not survive
+    /// reload(). Ask for it only where doing twice what is asked does no harm (RFC 8470).
+    std::uint32_t early_data = 0;
+
     /// So many records are kept within one TCP segment (1,300 bytes) at the start and after trim(),
     /// so that the first bytes need not wait for the last ones of a 16 KiB record; then they grow.
     /// 40 records fill the congestion window's first few rounds. 0: always as large as can be.

@@ -58,6 +58,19 @@ inline void check_roles(const tls_config& config)
         contradiction("trust is configured and insecure_skip_verification would ignore it");
 }
 
+inline void check_early_data(const tls_config& config)
+{
+    if (config.early_data == 0)
+        return;
+    if (config.max_version < tls_version::tls1_3 || !config.session_tickets)
+        contradiction("early_data needs TLS 1.3 and session_tickets");
+    if (!config.ticket_secrets.empty())
+        contradiction("early_data with ticket_secrets: each process that shares them would take "
+                      "the same early data once more (RFC 8446, 8)");
+    if (config.early_data > config.limits.handshake / 2)
+        contradiction("early_data is more than half of limits.handshake, within which it comes");
+}
+
 inline void check_alpn(const std::vector<std::string>& names)
 {
     std::size_t together = 0;
@@ -75,6 +88,7 @@ inline void check_config(const tls_config& config)
 {
     check_limits(config.limits);
     check_roles(config);
+    check_early_data(config);
     check_alpn(config.alpn);
 }
 

@@ -32,6 +32,7 @@ struct tls_state {
     bool verify = true;      ///< client: the peer must have a name, and prove it
     std::string server_name; ///< as configured; checked
     unsigned small_records = 0;
+    std::uint32_t early_data = 0; ///< bytes of 0-RTT; 0: none
     tls_limits limits;
     std::string alpn; ///< RFC 7301: each name after its length
     std::vector<loaded_identity> identities;

@@ -32,6 +32,8 @@ void refuse_what_gnutls_cannot(const tls_config& config)
     if (!config.ciphers_tls12.empty() || !config.ciphers_tls13.empty())
         contradiction("ciphers_tls12 and ciphers_tls13 are in OpenSSL's notation, which GnuTLS "
                       "does not know: leave them empty");
+    if (config.early_data != 0)
+        contradiction("early_data: 0-RTT is not offered on GnuTLS");
     if (config.ticket_secrets.size() > 1)
         contradiction("ticket_secrets: GnuTLS seals and opens tickets with one key: give one "
                       "secret at most");
