@@ -197,8 +197,8 @@ TEST(EarlyData, ComesThroughHoweverItIsCutAndHoweverSmallTheBuffers)
     const std::string text(3000, 'e');
     tls_config small = early_server();
     small.limits.aread = 64;
-    for (const auto cut : {fragmentation::whole(), fragmentation::bytes(1),
-                           fragmentation::random(7), fragmentation::random(8)}) {
+    for (const auto& cut : {fragmentation::whole(), fragmentation::bytes(1),
+                            fragmentation::random(7), fragmentation::random(8)}) {
         const tls_context client(early_client());
         const tls_context server(small);
         const tls_session session = visit(client, server);
