@@ -43,7 +43,7 @@ _VARIANTS = {  # name: flags for the compiler, and for the linker
     "fuzz": (["-O1", "-g", "-fsanitize=fuzzer-no-link,address,undefined"] + _SANITIZE,
              ["-fsanitize=address,undefined"]),
 }
-_EVERYTHING = "SSL EV ZMQ CPPZMQ"
+_EVERYTHING = "SSL EV ZMQ CPPZMQ CARES"
 
 
 def options(opt):
@@ -94,7 +94,7 @@ def _find_libraries(cfg):
     pkg("nlohmann_json", "JSON", mandatory=False)
     pkg("libnghttp2", "NGHTTP2", mandatory=False)
     pkg("gnutls >= 3.7.4", "GNUTLS", mandatory=False)
-    pkg("libcares", "CARES", mandatory=False)
+    pkg("libcares", "CARES", mandatory=False, global_define=False)
     # The peers of the benchmarks. HAVE_x goes to those that use them, and nobody else compiles again.
     pkg("libevent", "LIBEVENT", mandatory=False, global_define=False)
     pkg("libevent_openssl", "LIBEVENT_SSL", mandatory=False, global_define=False)
@@ -118,7 +118,7 @@ def build(bld):
 
 def _library(bld):
     _libraries(bld, "funcptr", "objects", bld.path.ant_glob("src/**/*.cc", excl="src/gnutls/**"),
-               "build_version SSL EV")
+               "build_version SSL EV CARES")
     if bld.env.HAVE_GNUTLS:
         _libraries(bld, "funcptr-gnutls", "gnutls_objects", bld.path.ant_glob("src/gnutls/*.cc"),
                    "GNUTLS")

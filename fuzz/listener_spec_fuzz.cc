@@ -21,7 +21,10 @@ void require(bool ok)
 
 void check(const funcptr::detail::spec_part& part)
 {
-    require(part.literal.has_value() + !part.host.empty() + part.every_address == 1);
+    const bool inherited = part.from != funcptr::detail::spec_part::origin::bind;
+    require(part.literal.has_value() + !part.host.empty() + part.every_address + inherited == 1);
+    require((part.descriptor >= 0)
+            == (part.from == funcptr::detail::spec_part::origin::descriptor));
     require(part.service.empty() || part.port == 0);
     // Nothing that getaddrinfo() would cut short or take for a number.
     require(part.host.find('\0') == part.host.npos);

@@ -18,12 +18,14 @@
 #include <funcptr/listener.h>
 
 #include <netdb.h>
+#include <netinet/tcp.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <stdexcept>
 #include <utility>
 
+#include "detail/net_inherited.h"
 #include "detail/net_spec.h"
 #include "detail/net_unix_path.h"
 #include "detail/port_holder.h"
@@ -45,6 +47,8 @@ const char* to_string(bind_step step) noexcept
         return "bind";
     case bind_step::listen:
         return "listen";
+    case bind_step::inherit:
+        return "inherit";
     }
     return "unknown";
 }
@@ -101,17 +105,51 @@ std::vector<address> resolve(std::string_view spec, const detail::spec_part& par
     return {part.literal->with_port(part.literal->is_ip() ? port : std::uint16_t(0))};
 }
 
-/// All addresses of a spec, each once: macOS gives localhost twice, and so may a user.
-std::vector<address> addresses_of(std::string_view spec)
+[[noreturn]] void bad_spec(std::string_view spec, const std::string& why, std::size_t at)
+{
+    throw error(errc::bad_spec, "cannot listen on \"" + detail::printable(spec) + "\": " + why
+                                    + " (at character " + std::to_string(at + 1) + ")");
+}
+
+/// What is to be listened on.
+struct target {
+    address where;
+    int inherited = -1; // a descriptor that is bound already
+
+    friend bool operator==(const target&, const target&) = default;
+};
+
+std::vector<target> targets_of(std::string_view spec, const detail::spec_part& part)
+{
+    std::vector<target> found;
+    switch (part.from) {
+    case detail::spec_part::origin::bind:
+        for (const auto& each : resolve(spec, part))
+            found.push_back({each});
+        break;
+    case detail::spec_part::origin::descriptor:
+        found.push_back({{}, part.descriptor});
+        break;
+    case detail::spec_part::origin::systemd:
+        const auto passed = detail::inherited_from_systemd(part.name);
+        if (!passed.error.empty())
+            bad_spec(spec, passed.error, part.at);
+        for (const int fd : passed.descriptors)
+            found.push_back({{}, fd});
+        break;
+    }
+    return found;
+}
+
+/// All targets of a spec, each once: macOS gives localhost twice, and so may a user.
+std::vector<target> targets_of(std::string_view spec)
 {
     const auto parsed = detail::parse_spec(spec);
     if (!parsed.error.empty())
-        throw error(errc::bad_spec, "cannot listen on \"" + detail::printable(spec)
-                                        + "\": " + parsed.error + " (at character "
-                                        + std::to_string(parsed.at + 1) + ")");
-    std::vector<address> wanted;
+        bad_spec(spec, parsed.error, parsed.at);
+    std::vector<target> wanted;
     for (const auto& part : parsed.parts)
-        for (const auto& each : resolve(spec, part))
+        for (const auto& each : targets_of(spec, part))
             if (std::find(wanted.begin(), wanted.end(), each) == wanted.end())
                 wanted.push_back(each);
     return wanted;
@@ -123,6 +161,19 @@ struct attempt {
     std::shared_ptr<detail::unix_path> path; // of a unix socket: outlives it
     unique_fd socket;
     bind_entry entry;
+    bool inherited = false; // not ours until all is well
+
+    attempt() = default;
+    attempt(attempt&&) = default;
+    attempt& operator=(attempt&&) = delete;
+    ~attempt() { give_up(); }
+    void give_up()
+    {
+        if (inherited)
+            (void)socket.release();
+        socket.reset();
+        path.reset();
+    }
 };
 
 bool fail(attempt& one, bind_step step)
@@ -173,8 +224,11 @@ bool open_bound(attempt& one, const bind_options& options)
     }
     if (::bind(fd, where.data(), where.size()) != 0)
         return fail(one, bind_step::bind);
-    if (one.path)
-        one.path->bound();
+    if (one.path && !one.path->bound(options.unix_mode))
+        return fail(one, bind_step::option);
+    if (where.is_ip() && options.fast_open != 0
+        && !set_option(fd, IPPROTO_TCP, TCP_FASTOPEN, options.fast_open))
+        return fail(one, bind_step::option);
     sockaddr_storage got{};
     socklen_t size = sizeof got;
     if (::getsockname(fd, reinterpret_cast<sockaddr*>(&got), &size) != 0)
@@ -183,6 +237,20 @@ bool open_bound(attempt& one, const bind_options& options)
         one.entry.where =
             where.with_port(address::from(reinterpret_cast<sockaddr*>(&got), size).port());
     return true;
+}
+
+void adopt(attempt& one, int fd)
+{
+    auto found = detail::check_inherited(fd);
+    one.entry.where = found.where;
+    one.entry.hint = "fd " + std::to_string(fd) + (found.hint.empty() ? "" : ": " + found.hint);
+    if (found.error) {
+        one.entry.step = bind_step::inherit;
+        one.entry.error = found.error;
+        return;
+    }
+    one.inherited = true;
+    one.socket.reset(fd);
 }
 
 /// Holds one port of both families, see the top of this file. Empty when there is no IPv6.
@@ -208,40 +276,44 @@ bool is_missing_here(const bind_entry& entry)
 }
 
 /// May the system choose the port?
-bool is_open(const address& wanted)
+bool is_open(const target& wanted)
 {
-    return wanted.is_ip() && wanted.port() == 0;
+    return wanted.where.is_ip() && wanted.where.port() == 0;
 }
 
 /// With `port` for all whose port is open; 0: with what the first of them gets.
-std::vector<attempt> bind_all(const std::vector<address>& wanted, const bind_options& options,
+std::vector<attempt> bind_all(const std::vector<target>& wanted, const bind_options& options,
                               std::uint16_t port)
 {
     std::vector<attempt> all(wanted.size());
     for (std::size_t i = 0; i < wanted.size(); ++i) {
+        if (wanted[i].inherited >= 0) {
+            adopt(all[i], wanted[i].inherited);
+            continue;
+        }
         auto& where = all[i].entry.where;
-        where = is_open(wanted[i]) ? wanted[i].with_port(port) : wanted[i];
+        where = is_open(wanted[i]) ? wanted[i].where.with_port(port) : wanted[i].where;
         if (open_bound(all[i], options) && port == 0 && is_open(wanted[i]))
             port = where.port();
     }
     return all;
 }
 
-std::vector<attempt> bind_and_listen(const std::vector<address>& wanted,
-                                     const bind_options& options, bool with_probe)
+std::vector<attempt> bind_and_listen(const std::vector<target>& wanted, const bind_options& options,
+                                     bool with_probe)
 {
     std::uint16_t port = 0;
     unique_fd probe = with_probe ? probe_both(port) : unique_fd();
     auto all = bind_all(wanted, options, port);
     probe.reset(); // it would be in the way of listen()
     for (auto& one : all)
-        if (one.socket && ::listen(one.socket.get(), options.backlog) != 0)
+        if (one.socket && !one.inherited && ::listen(one.socket.get(), options.backlog) != 0)
             fail(one, bind_step::listen);
     return all;
 }
 
 /// Did somebody else have a port that the system had chosen for us?
-bool lost_the_port(const std::vector<address>& wanted, const std::vector<attempt>& all)
+bool lost_the_port(const std::vector<target>& wanted, const std::vector<attempt>& all)
 {
     for (std::size_t i = 0; i < all.size(); ++i)
         if (is_open(wanted[i]) && all[i].entry.error == std::errc::address_in_use)
@@ -249,7 +321,7 @@ bool lost_the_port(const std::vector<address>& wanted, const std::vector<attempt
     return false;
 }
 
-std::vector<attempt> bind_transaction(const std::vector<address>& wanted,
+std::vector<attempt> bind_transaction(const std::vector<target>& wanted,
                                       const bind_options& options)
 {
     constexpr int tries = 32; // in a port range that is half full, one in four billion fails
@@ -260,8 +332,8 @@ std::vector<attempt> bind_transaction(const std::vector<address>& wanted,
         if (i == tries || !lost_the_port(wanted, all))
             return all;
         for (auto& one : all)
-            if (!one.entry.where.is_ip())
-                one = {}; // a unix path is needed again by the next try
+            if (one.inherited || !one.entry.where.is_ip())
+                one.give_up(); // is needed again by the next try
         losers.push_back(std::move(all));
     }
 }
@@ -269,6 +341,8 @@ std::vector<attempt> bind_transaction(const std::vector<address>& wanted,
 std::string hint_for(const bind_entry& entry)
 {
     const auto& where = entry.where;
+    if (entry.step == bind_step::inherit)
+        return entry.hint;
     if (entry.error == std::errc::address_in_use && where.is_ip())
         return detail::port_holder(where);
     if (entry.error == std::errc::address_in_use)
@@ -284,7 +358,7 @@ std::string hint_for(const bind_entry& entry)
 
 std::string describe(const bind_entry& entry)
 {
-    auto text = entry.where.to_string() + ": " + entry.error.message();
+    auto text = (entry.where ? entry.where.to_string() + ": " : "") + entry.error.message();
     if (!entry.hint.empty())
         text += " (" + entry.hint + ")";
     return text;
@@ -313,7 +387,9 @@ bound_listeners bind_listeners(std::string_view spec, const bind_options& option
     if (options.backlog < 1)
         throw std::invalid_argument("bind_options::backlog: " + std::to_string(options.backlog)
                                     + " is below 1");
-    auto all = bind_transaction(addresses_of(spec), options);
+    if (options.fast_open < 0)
+        throw std::invalid_argument("bind_options::fast_open is below 0");
+    auto all = bind_transaction(targets_of(spec), options);
     bound_listeners bound;
     for (auto& one : all) {
         if (one.entry.step != bind_step::none)
@@ -334,6 +410,8 @@ bound_listeners bind_listeners(std::string_view spec, const bind_options& option
     for (auto& one : all) {
         if (!one.socket)
             continue;
+        if (std::exchange(one.inherited, false))
+            detail::mark_inherited({one.socket.get()});
         bound.sockets.push_back(std::move(one.socket));
         bound.addresses.push_back(one.entry.where);
         if (one.path)

@@ -21,6 +21,7 @@
 #include <stdexcept>
 
 #include "detail/net_syscalls.h"
+#include "detail/proxy_gate.h"
 
 namespace funcptr {
 
@@ -83,6 +84,8 @@ void check(const listener_options& options, const listener::accept_handler& hand
     require(options.backoff.count() > 0, "listener_options::backoff is not above 0");
     require(options.backoff_limit >= options.backoff,
             "listener_options::backoff_limit is below backoff");
+    require(options.proxy_deadline.count() > 0, "listener_options::proxy_deadline is not above 0");
+    require(options.user_timeout.count() >= 0, "listener_options::user_timeout is below 0");
 }
 
 } // namespace
@@ -97,6 +100,8 @@ public:
         , options_(options)
         , gate_(std::make_shared<gate>())
         , backoff_(options.backoff)
+        , proxies_(loop, options.proxy_deadline,
+                   [this](accepted peer) { pass_on(std::move(peer)); })
     {
         check(options, on_accept);
         if (bound_.sockets.size() != bound_.addresses.size())
@@ -148,6 +153,7 @@ public:
     {
         auto now = counters_;
         now.connections = gate_->open;
+        now.proxies_refused = proxies_.refused();
         return now;
     }
     const bound_listeners& bound() const noexcept { return bound_; }
@@ -255,6 +261,7 @@ private:
                 if (end != result::accepted && end != result::again)
                     break;
             }
+        closed_ = true;
         for (auto& socket : bound_.sockets)
             socket.reset();
         bound_.holds.clear();
@@ -274,14 +281,41 @@ private:
         set_options(fd.get());
         accepted peer{std::move(fd), address::from(reinterpret_cast<sockaddr*>(&raw), size),
                       bound_.addresses[index], std::make_shared<place>(gate_)};
-        // What the callback throws goes to the loop; whether it destroyed us is known all the same.
+        if (!is_proxy(peer.peer))
+            return hand_out(std::move(peer)) ? result::accepted : result::destroyed;
+        proxies_.add(std::move(peer));
+        return result::accepted;
+    }
+
+    bool is_proxy(const address& peer) const noexcept
+    {
+        return contains(options_.proxy_from, peer)
+               || (options_.proxy_from_unix && peer.family() == address_family::local);
+    }
+
+    /// False when the handler destroyed us. What it throws goes to the loop; whether it destroyed
+    /// us is known all the same.
+    bool hand_out(accepted peer)
+    {
         const auto kept = gate_;
         calling_ = true;
+        proxies_.hold();
         state_.guard([&] { on_accept_(std::move(peer)); });
         if (kept->owner == nullptr)
-            return result::destroyed;
+            return false;
         calling_ = false;
-        return result::accepted;
+        proxies_.release();
+        return true;
+    }
+
+    /// From the gate: its header has come.
+    void pass_on(accepted peer)
+    {
+        if (!hand_out(std::move(peer)))
+            return;
+        if (stopping_ && !closed_)
+            return hand_out_the_rest();
+        watch(); // the handler may have run the loop
     }
 
     result refused(std::size_t index, int number)
@@ -335,6 +369,9 @@ private:
             ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         if (options_.keepalive)
             ::setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+        const auto timeout = static_cast<unsigned>(options_.user_timeout.count());
+        if (timeout != 0)
+            ::setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout, sizeof timeout);
     }
 
     struct ev_loop* loop_;
@@ -346,11 +383,13 @@ private:
     std::vector<std::unique_ptr<socket_watcher>> watchers_;
     ev_timer retry_{};
     std::chrono::milliseconds backoff_;
+    detail::proxy_gate proxies_;
     listener_counters counters_;
     int starved_by_ = 0;
     bool starved_ = false;
     bool paused_ = false;
     bool stopping_ = false;
+    bool closed_ = false;
     bool calling_ = false; // the handler is on the stack
 };
 
@@ -399,6 +438,19 @@ void listener::stop()
 listener_counters listener::counters() const noexcept
 {
     return impl_->counters();
+}
+listener_queue listener::queue() const noexcept
+{
+    listener_queue all;
+    for (const auto& socket : impl_->bound().sockets) {
+        tcp_info info{};
+        socklen_t size = sizeof info;
+        if (::getsockopt(socket.get(), IPPROTO_TCP, TCP_INFO, &info, &size) != 0)
+            continue;
+        all.waiting += info.tcpi_unacked; // of a listening socket: its accept queue
+        all.most += info.tcpi_sacked;
+    }
+    return all;
 }
 
 } // namespace funcptr

@@ -5,7 +5,9 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <netdb.h>
+#include <netinet/tcp.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <functional>
@@ -14,8 +16,8 @@
 #include <vector>
 
 #include "../src/detail/net_syscalls.h"
+#include "support/listening.h"
 #include "support/sockets.h"
-#include "support/watchdog.h"
 
 namespace {
 
@@ -27,7 +29,6 @@ using funcptr::bind_listeners;
 using funcptr::listener;
 using funcptr::unique_fd;
 using funcptr::testing::connect_to;
-using funcptr::testing::watchdog;
 
 bool has_ipv4()
 {
@@ -181,7 +182,10 @@ TEST(BindListeners, ShowsWhereASpecIsWrong)
     EXPECT_EQ(at("unix:"), 6);
     EXPECT_EQ(at(std::string_view("127.0.0.1\0x:80", 14)), 10);
     EXPECT_EQ(at("local host:80"), 6);
-    EXPECT_EQ(at("fd:3"), 1) << "taken for a host";
+    EXPECT_EQ(at("fd:x"), 4) << "taken for a host";
+    EXPECT_EQ(at("*:80,fd:-1"), 9);
+    EXPECT_EQ(at("fd:2147483648"), 4);
+    EXPECT_EQ(at("systemd:"), 9);
     EXPECT_EQ(failure("no.such.host.invalid:80"), funcptr::errc::resolve);
     EXPECT_EQ(failure("127.0.0.1:nosuchservice"), funcptr::errc::resolve);
 }
@@ -288,6 +292,16 @@ TEST_F(UnixPath, IsBoundBesideAnAbstractName)
         EXPECT_TRUE(connect_to(where)) << where;
 }
 
+TEST_F(UnixPath, HasThePermissionsAskedFor)
+{
+    for (const mode_t mode : {0600U, 0666U}) {
+        const auto bound = bind_listeners(spec, {.unix_mode = mode});
+        struct stat file {};
+        ASSERT_EQ(::stat(path.c_str(), &file), 0);
+        EXPECT_EQ(file.st_mode & 0777, mode);
+    }
+}
+
 TEST_F(UnixPath, InUseIsNotTakenOver)
 {
     const auto bound = bind_listeners(spec);
@@ -365,31 +379,9 @@ TEST(BindReport, ReadsLikeASentence)
 
 // --- accepting --------------------------------------------------------------------------------
 
-class Listener : public ::testing::Test {
+class Listener : public funcptr::testing::listening {
 protected:
-    ev::dynamic_loop loop;
-    watchdog dog{loop};
-    std::vector<accepted> peers;
-    std::vector<std::string> lines;
-
-    void SetUp() override
-    {
-        if (!has_ipv4())
-            GTEST_SKIP() << "the loopback interface is down";
-        funcptr::set_log_sink(
-            loop, [this](funcptr::log_level, std::string_view line) { lines.emplace_back(line); });
-    }
     void TearDown() override { funcptr::detail::accept_call = ::accept4; }
-
-    listener::accept_handler keep()
-    {
-        return [this](accepted peer) { peers.push_back(std::move(peer)); };
-    }
-    void until(const std::function<bool()>& done)
-    {
-        while (!done() && !::testing::Test::HasFailure())
-            loop.run(ev::ONCE);
-    }
 };
 
 TEST_F(Listener, HandsOutPeersOfBothFamiliesWithTheirAddress)
@@ -430,6 +422,49 @@ TEST_F(Listener, KeepsToItsLimitAndGoesOnWhenAPlaceIsGivenBack)
     peers.clear();
     until([&] { return peers.size() == 1; });
     EXPECT_EQ(small.counters().accepted, 4u);
+}
+
+TEST_F(Listener, TellsHowManyWaitInTheKernel)
+{
+    listener one(loop, "127.0.0.1:0", keep(), {.bind = {.backlog = 7}});
+    EXPECT_EQ(one.queue().waiting, 0u);
+    EXPECT_EQ(one.queue().most, 7u);
+    std::vector<unique_fd> clients;
+    for (int i = 0; i < 3; ++i)
+        clients.push_back(connect_to(one.addresses()[0]));
+    EXPECT_EQ(one.queue().waiting, 3u);
+    until([&] { return peers.size() == 3; });
+    EXPECT_EQ(one.queue().waiting, 0u);
+    one.stop();
+    EXPECT_EQ(one.queue().most, 0u);
+}
+
+TEST_F(Listener, SetsTheOptionsOfWhatItAccepts)
+{
+    const auto option = [&](int level, int name) {
+        unsigned value = 0;
+        socklen_t size = sizeof value;
+        EXPECT_EQ(::getsockopt(peers.back().socket.get(), level, name, &value, &size), 0);
+        return value;
+    };
+    for (const bool on : {true, false}) {
+        listener one(loop, "127.0.0.1:0", keep(),
+                     {.bind = {.fast_open = on ? 5 : 0},
+                      .no_delay = on,
+                      .keepalive = on,
+                      .user_timeout = on ? 1234ms : 0ms});
+        const auto client = connect_to(one.addresses()[0]);
+        peers.clear();
+        until([&] { return peers.size() == 1; });
+        EXPECT_EQ(option(IPPROTO_TCP, TCP_NODELAY) != 0, on);
+        EXPECT_EQ(option(SOL_SOCKET, SO_KEEPALIVE) != 0, on);
+        EXPECT_EQ(option(IPPROTO_TCP, TCP_USER_TIMEOUT), on ? 1234u : 0u);
+    }
+    const auto fast = bind_listeners("127.0.0.1:0", {.fast_open = 5});
+    int queue = 0;
+    socklen_t size = sizeof queue;
+    ASSERT_EQ(::getsockopt(fast.sockets[0].get(), IPPROTO_TCP, TCP_FASTOPEN, &queue, &size), 0);
+    EXPECT_EQ(queue, 5);
 }
 
 TEST_F(Listener, AcceptsAtMostABatchATurn)

@@ -329,6 +329,8 @@ def install_files(bld, version, abi):
         where = env.LIBDIR + folder[len("${LIBDIR}"):]
         bld(features="subst", source=template, target="packaging/" + target, install_path=folder,
             VERSION=version, SONAME=env.cxxshlib_PATTERN % "funcptr" + "." + abi,
+            REQUIRES_PRIVATE="openssl, libcares" if env.HAVE_CARES else "openssl",
+            STATIC_LIBRARIES="cares" if env.HAVE_CARES else "",
             GNUTLS_SONAME=env.cxxshlib_PATTERN % "funcptr-gnutls" + "." + abi,
             # Relative, so that the installed tree can be moved.
             TO_PREFIX=os.path.relpath(env.PREFIX, where), TO_LIBDIR=os.path.relpath(env.LIBDIR, where),

@@ -35,6 +35,7 @@ TEST = [
     ("gnutls-bin", "gnutls", "gnutls"),
     ("nodejs", "node", "node"),
     ("iproute2", None, None),
+    ("procps", None, None),
     ("netbase", None, None),
     ("strace", None, None),
 ]

@@ -26,7 +26,12 @@
 //     localhost:https      all addresses of a name; a port may be a name of /etc/services
 //     [fe80::1%eth0]:7020  a link-local address needs its interface
 //     unix:/path           a unix socket; unix:@name is an abstract one; a comma in it is \x2c
+//     fd:3                 a listening socket that was inherited; it is owned from then on
+//     systemd              all sockets that systemd passed (sd_listen_fds(3)), each once
+//     systemd:name         those of that name (FileDescriptorName=)
 #pragma once
+
+#include <sys/types.h>
 
 #include <ev++.h>
 
@@ -40,6 +45,7 @@
 #include <system_error>
 #include <vector>
 
+#include "cidr.h"
 #include "error.h"
 #include "export.h"
 #include "socket.h"
@@ -55,7 +61,7 @@ enum class bind_policy : std::uint8_t {
 };
 
 /// Where it went wrong.
-enum class bind_step : std::uint8_t { none, resolve, socket, option, bind, listen };
+enum class bind_step : std::uint8_t { none, resolve, socket, option, bind, listen, inherit };
 
 FUNCPTR_API const char* to_string(bind_step step) noexcept;
 
@@ -67,6 +73,12 @@ struct bind_options {
     /// SO_REUSEPORT: several sockets, also of several programs of this user, share the port and the
     /// kernel deals the connections out. Off: two programs by mistake on one port must be an error.
     bool reuse_port = false;
+    /// TCP_FASTOPEN (RFC 7413): so many connections may have sent data before their handshake is
+    /// done. 0: off. Only where doing twice what a peer asks first does no harm, as with TLS 0-RTT.
+    int fast_open = 0;
+    /// A unix path's permissions, e.g. 0660; who may write may connect. Set before anybody can.
+    /// 0: what the umask leaves.
+    mode_t unix_mode = 0;
 };
 
 /// What became of one address.
@@ -123,14 +135,38 @@ struct listener_options {
     bool no_delay = true;
     /// SO_KEEPALIVE: a peer that lost its power is noticed in the end.
     bool keepalive = true;
+    /// TCP_USER_TIMEOUT: how long what was sent may go without an acknowledgement before the kernel
+    /// gives the connection up. 0: the system's choice, some 15 minutes; connection's own deadlines
+    /// (write_stall) are usually sooner.
+    std::chrono::milliseconds user_timeout{0};
+
+    /// Proxies, whose word on whose connection it is counts: what they pass on begins with a PROXY
+    /// header (proxy_protocol.h), which is taken off and becomes `accepted::peer` and `local`, with
+    /// the proxy in `via`. From these networks a connection without a header is refused, with a
+    /// line in the log; from all others a header is the peer's own text. None by default: anybody
+    /// can write one.
+    std::vector<cidr> proxy_from{};
+    /// The same for a unix socket, where who may connect is a matter of its permissions.
+    bool proxy_from_unix = false;
+    /// For the header to come. 5 s: a proxy sends it first of all. Who waits counts as a
+    /// connection.
+    std::chrono::milliseconds proxy_deadline = std::chrono::seconds(5);
 };
 
 /// Counts since the start.
 struct listener_counters {
     std::uint64_t accepted = 0;
-    std::uint64_t skipped = 0;   ///< gone before they were accepted (ECONNABORTED and the like)
-    std::uint64_t starved = 0;   ///< times that descriptors or memory were used up
-    std::size_t connections = 0; ///< now
+    std::uint64_t skipped = 0; ///< gone before they were accepted (ECONNABORTED and the like)
+    std::uint64_t starved = 0; ///< times that descriptors or memory were used up
+    std::uint64_t proxies_refused = 0; ///< without a PROXY header in time, or with a wrong one
+    std::size_t connections = 0;       ///< now
+};
+
+/// What waits in the kernel to be accepted, over all TCP sockets (Linux: tcp_info(7) of a listening
+/// socket). Full queues drop what comes: a graph of it shows a listener that is too slow.
+struct listener_queue {
+    std::size_t waiting = 0;
+    std::size_t most = 0; ///< bind_options::backlog, cut to net.core.somaxconn
 };
 
 class FUNCPTR_API listener {
@@ -167,6 +203,8 @@ public:
     void stop();
 
     listener_counters counters() const noexcept;
+    /// Asks the kernel. All 0 once stopped, and for unix sockets.
+    listener_queue queue() const noexcept;
 
 private:
     class impl;

@@ -69,6 +69,9 @@ struct accepted {
     /// Counts against the listener's limit for as long as it lives: keep it beside the socket, in
     /// the loop's thread. Null for a socket that no listener accepted.
     std::shared_ptr<void> place;
+    /// The proxy that passed the connection on, when it said whose it is (PROXY protocol); else no
+    /// address.
+    address via{};
 };
 
 } // namespace funcptr

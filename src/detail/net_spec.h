@@ -10,6 +10,8 @@
 #include <funcptr/address.h>
 
 #include <algorithm>
+#include <climits>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -24,6 +26,11 @@ struct spec_part {
     std::string service;            ///< a name of /etc/services; empty when the port is a number
     std::uint16_t port = 0;
     bool every_address = false; ///< "*"
+    /// Bound by somebody else: "fd:3", or "systemd" and "systemd:name".
+    enum class origin : std::uint8_t { bind, descriptor, systemd } from = origin::bind;
+    int descriptor = -1;
+    std::string name;   ///< systemd's; empty: all of them
+    std::size_t at = 0; ///< where in the text it stands
 };
 
 struct parsed_spec {
@@ -70,8 +77,10 @@ private:
             return fail(at, "an address is missing");
         if (part.starts_with("unix:"))
             return unix_part(part, at);
-        if (part.starts_with("fd:") || part == "systemd" || part.starts_with("systemd:"))
-            return fail(at, "inherited sockets are not supported");
+        if (part.starts_with("fd:"))
+            return descriptor_part(part.substr(3), at + 3);
+        if (part == "systemd" || part.starts_with("systemd:"))
+            return systemd_part(part, at);
         const auto bracket = part.starts_with('[') ? part.find(']') : 0;
         if (bracket == part.npos)
             return fail(at, "the bracket is not closed");
@@ -95,6 +104,30 @@ private:
             return fail(at + parsed.at, parsed.error);
         spec_part made;
         made.literal = *parsed.value;
+        spec_.parts.push_back(std::move(made));
+    }
+
+    void descriptor_part(std::string_view number, std::size_t at)
+    {
+        const auto fd = parse_decimal(number, INT_MAX);
+        if (!fd)
+            return fail(at, "a descriptor's number must follow fd:");
+        spec_part made;
+        made.from = spec_part::origin::descriptor;
+        made.descriptor = static_cast<int>(*fd);
+        made.at = at;
+        spec_.parts.push_back(std::move(made));
+    }
+
+    void systemd_part(std::string_view part, std::size_t at)
+    {
+        constexpr std::size_t start = std::string_view("systemd:").size();
+        if (part.size() == start)
+            return fail(at + start, "a name must follow systemd: (FileDescriptorName=)");
+        spec_part made;
+        made.from = spec_part::origin::systemd;
+        made.name = part.size() > start ? part.substr(start) : std::string_view();
+        made.at = at;
         spec_.parts.push_back(std::move(made));
     }
 

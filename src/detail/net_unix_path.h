@@ -43,7 +43,12 @@ public:
     }
 
     /// bind() has made the path: it will be removed with this object, if it is still the same.
-    void bound() { made_ = ::lstat(path_.c_str(), &made_as_) == 0; }
+    /// False, and errno says why, when it cannot get its permissions; 0 leaves them.
+    bool bound(mode_t mode)
+    {
+        made_ = ::lstat(path_.c_str(), &made_as_) == 0;
+        return mode == 0 || !made_ || ::chmod(path_.c_str(), mode) == 0;
+    }
 
     unix_path() = default;
     unix_path(const unix_path&) = delete;
