@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: MIT
+//
+// What the user calls and what the loop calls; all of it ends in touch() or pump().
+#include "detail/connection_impl.h"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace funcptr {
+
+namespace {
+
+connection_options checked(connection_options options)
+{
+    if (options.read_per_turn == 0 || options.read_chunk == 0)
+        throw std::invalid_argument(
+            "connection_options: read_per_turn and read_chunk must not be 0");
+    options.low_water = std::min(options.low_water, options.high_water);
+    return options;
+}
+
+/// The loop's time. Made within a callback it is fresh, but at the start of a program it may be as
+/// old as the loop, and the first deadline must not count from then.
+double fresh_now(struct ev_loop* loop)
+{
+    ev_now_update(loop);
+    return ev_now(loop);
+}
+
+} // namespace
+
+connection::impl::impl(connection& outer, ev::loop_ref loop, accepted peer,
+                       std::unique_ptr<filter> through, const connection_options& options)
+    : outer_(&outer)
+    , loop_(loop)
+    , state_(detail::loop_state::of(loop))
+    , peer_(std::move(peer))
+    , filter_(std::move(through))
+    , options_(checked(options))
+    , deadlines_(options_, fresh_now(loop))
+    , turns_(state_.extension<detail::handshake_turns>())
+{
+    if (!peer_.socket || !filter_)
+        throw std::invalid_argument("connection: a socket and a filter are needed");
+    ev_io_init(&io_, &impl::on_io, peer_.socket.get(), EV_READ);
+    ev_timer_init(&timer_, &impl::on_timer, 0., 0.);
+    io_.data = timer_.data = this;
+    ev_io_start(loop_, &io_);
+    // The first turn opens a plain filter, and makes a TLS client say hello.
+    start_timer(0.);
+}
+
+connection::impl::~impl()
+{
+    if (frame_ != nullptr)
+        frame_->destroyed = true;
+    stop();
+}
+
+bool connection::impl::write(std::span<const std::byte> bytes)
+{
+    if (ending_ || closing_ || over_)
+        return false;
+    if (backlog() == 0)
+        deadlines_.progress(ev_now(loop_)); // the stall, if it becomes one, begins here
+    if (bytes.size() > options_.backlog_limit - std::min(backlog(), options_.backlog_limit)
+        || !filter_->awrite().append(bytes)) {
+        finish(close_by::limit, "the peer does not read: more than "
+                                    + std::to_string(options_.backlog_limit)
+                                    + " bytes wait for it");
+        return false;
+    }
+    // Noted before anything is sent: whoever stops because of backlog() waits for on_drain.
+    note_backlog();
+    touch();
+    return !over_;
+}
+
+std::size_t connection::impl::backlog() const noexcept
+{
+    // With a plain filter the two are one.
+    const auto& plain = filter_->awrite();
+    const auto& sealed = filter_->nwrite();
+    return &plain == &sealed ? plain.size() : plain.size() + sealed.size();
+}
+
+void connection::impl::end()
+{
+    if (ending_ || over_)
+        return;
+    ending_ = true;
+    filter_->close_write();
+    touch();
+}
+
+void connection::impl::close()
+{
+    if (closing_ || over_)
+        return;
+    closing_ = true;
+    if (!reason_)
+        set_reason(close_by::user, "closed by us");
+    end();
+    touch();
+}
+
+void connection::impl::abort()
+{
+    if (over_)
+        return;
+    const linger reset{1, 0};
+    ::setsockopt(io_.fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    finish(close_by::user, "aborted by us");
+}
+
+void connection::impl::pause(bool paused)
+{
+    paused_ = paused;
+    if (over_)
+        return;
+    watch();
+    if (paused)
+        return;
+    again_ = true;
+    start_timer(0.);
+}
+
+// --- the loop's events ---
+
+void connection::impl::on_io(struct ev_loop*, ev_io* watcher, int events)
+{
+    auto& self = *static_cast<impl*>(watcher->data);
+    if (self.running_) {
+        // A callback of ours runs the loop: what comes waits until it has returned.
+        ev_io_stop(self.loop_, &self.io_);
+        return;
+    }
+    self.serve(events);
+}
+
+/// A handshake that must wait for its turn reads nothing meanwhile.
+void connection::impl::serve(int events)
+{
+    if ((events & EV_READ) != 0 && !has_its_turn())
+        return watch();
+    if (((events & EV_READ) == 0 || read_turn()) && pump())
+        settle();
+}
+
+bool connection::impl::has_its_turn()
+{
+    return opened_ || over_ || turns_.admit(*this, options_.handshakes_per_turn);
+}
+
+void connection::impl::go_on()
+{
+    if (running_) // a callback of ours runs the loop: its pump() watches again
+        return;
+    if (read_turn() && pump())
+        settle();
+}
+
+void connection::impl::on_timer(struct ev_loop*, ev_timer* watcher, int)
+{
+    auto& self = *static_cast<impl*>(watcher->data);
+    self.armed_ = detail::deadlines::never;
+    if (self.running_) // as above; the pump under way arms it again
+        return;
+    // The loop may have been kept busy for longer than a deadline, and timers come before
+    // sockets: what waits in ours counts first.
+    if (self.is_due() && !self.read_turn())
+        return;
+    if (!self.pump())
+        return;
+    if (!self.over_)
+        self.check_deadlines();
+    self.settle();
+}
+
+void connection::impl::touch()
+{
+    if (running_ || over_)
+        return;
+    flush();
+    if (over_)
+        return;
+    watch();
+    // Whatever must be told (a drain, an end) is told from the loop.
+    const bool drained = was_high_ && backlog() <= options_.low_water;
+    if (drained || filter_->closed() || lingering() || unshown())
+        start_timer(0.);
+    else
+        arm();
+}
+
+} // namespace funcptr

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: MIT
+//
+// connection_impl.h: the inside of a connection; how its bytes move.
+//
+// Theory of operation
+// -------------------
+// Whatever happens (the socket is ready, the user writes, a deadline passes) ends in pump():
+// filter, deliver, send, until nothing moves. Calls of the user from within a callback only leave
+// their bytes in awrite or set a flag; the pump() on the stack goes on with them. Calls from
+// elsewhere start a pump() themselves, but never call back: what they find out (a dead peer) is
+// told from the loop, by a timer that fires at once, so that write() cannot destroy its caller's
+// connection.
+//
+// There is one timer. A byte that moves only notes the time; when the timer fires it looks at which
+// deadline is really next and sleeps again, so that a busy connection restarts no timer.
+//
+// The end: once the filter is closed, or the user wants to, what is left in nwrite is sent, the
+// socket is shut down for writing, and what still comes is read and thrown away until the peer has
+// closed as well (or linger has passed). A close() with unread bytes would be a reset, which
+// destroys what the peer has not read yet.
+#pragma once
+
+#include <funcptr/callback.h>
+#include <funcptr/connection.h>
+#include <funcptr/loop.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+
+#include "handshake_turns.h"
+#include "net_deadlines.h"
+
+namespace funcptr {
+
+class connection::impl final : private detail::handshake_turns::waiter {
+public:
+    impl(connection& outer, ev::loop_ref loop, accepted peer, std::unique_ptr<filter> through,
+         const connection_options& options);
+    impl(const impl&) = delete;
+    impl& operator=(const impl&) = delete;
+    ~impl();
+
+    callback<connection&> on_open_;
+    callback<connection&, buffer&> on_data_;
+    callback<connection&> on_drain_;
+    callback<connection&> on_end_;
+    callback<connection&, const close_reason&> on_close_;
+    std::function<void()> gone_; // the set's; after on_close_
+
+    bool write(std::span<const std::byte> bytes);
+    std::size_t backlog() const noexcept;
+    void end();
+    void close();
+    void abort();
+    void pause(bool paused);
+
+    const accepted& peer() const noexcept { return peer_; }
+    filter& through() noexcept { return *filter_; }
+    const filter& through() const noexcept { return *filter_; }
+    bool is_open() const noexcept { return opened_ && !over_; }
+    bool over() const noexcept { return over_; }
+    std::uint64_t in() const noexcept { return in_; }
+    std::uint64_t out() const noexcept { return out_; }
+
+private:
+    // --- the loop's events: connection_impl.cc --------------------------------------------
+
+    static void on_io(struct ev_loop*, ev_io* watcher, int events);
+    static void on_timer(struct ev_loop*, ev_timer* watcher, int);
+    /// handshake_turns: our turn has come.
+    void go_on() override;
+    void serve(int events);
+    bool has_its_turn();
+
+    /// A callback of the user under way, and whether it has destroyed us.
+    struct frame {
+        impl& owner;
+        frame* outer;
+        bool destroyed = false;
+
+        explicit frame(impl& of)
+            : owner(of)
+            , outer(std::exchange(of.frame_, this))
+        {
+        }
+        frame(const frame&) = delete;
+        frame& operator=(const frame&) = delete;
+        ~frame()
+        {
+            if (!destroyed)
+                owner.frame_ = outer;
+            else if (outer != nullptr)
+                outer->destroyed = true;
+        }
+    };
+
+    /// Runs a callback of the user. False when it destroyed us: touch nothing then.
+    template <class Call>
+    bool call(Call&& handler)
+    {
+        const frame now(*this);
+        state_.guard(handler);
+        return !now.destroyed;
+    }
+
+    /// Called by the user: within a callback the pump under way goes on with it.
+    void touch();
+
+    // --- reading: connection_io.cc --------------------------------------------------------
+
+    bool wants_read() const;
+
+    /// False when a callback destroyed us.
+    bool read_turn();
+
+    /// How much was read; 0 at the end, on an error, and when there is nothing.
+    std::size_t read_once(std::size_t bytes);
+
+    // --- the pump: connection_pump.cc -----------------------------------------------------
+
+    /// False when a callback destroyed us.
+    bool pump();
+
+    bool pump_steps();
+
+    void flush();
+
+    /// Shows the application what has come, until it takes no more. False when it destroyed us.
+    bool deliver();
+
+    bool may_show() const { return (!paused_ || closing_) && !stopped_by_backlog(); }
+    /// There are bytes that on_data has not seen, or wants to see again.
+    bool unshown() const;
+    /// All that came before the peer's end was shown. What the handler has left then stays left;
+    /// what it left because it paused comes first.
+    bool end_is_due() const;
+
+    bool tell_end();
+
+    // --- writing: connection_io.cc --------------------------------------------------------
+
+    void note_backlog() noexcept { was_high_ = was_high_ || backlog() > options_.high_water; }
+    /// From high_water until low_water. But a handshake needs what the peer says before anything
+    /// can be sent.
+    bool stopped_by_backlog() const noexcept;
+
+    void send();
+
+    /// Waits for what is needed: the socket to be readable, writable, or neither.
+    void watch();
+
+    // --- the end: connection_end.cc -------------------------------------------------------
+
+    /// Has it come to an end? Sends what is left, then waits for the peer.
+    void follow_the_end();
+
+    /// All is said; what comes is thrown away until the peer closes too.
+    bool lingering() const noexcept { return filter_->closed() || (closing_ && shut_); }
+
+    void note_filter_end();
+
+    void socket_failed(int number);
+
+    /// The first cause stands. Only to a user's close() it matters what prevented that from sending
+    /// all; once it is sent, how the peer leaves does not.
+    bool is_news() const { return !reason_ || (reason_->by == close_by::user && !shut_); }
+
+    void set_reason(close_by by, std::string text);
+    void finish(close_by by, std::string text);
+
+    /// The socket is closed now; on_close is called by settle(), from the loop.
+    void finish();
+
+    void settle();
+
+    void stop();
+
+    // --- deadlines: connection_end.cc -----------------------------------------------------
+
+    detail::deadlines::next next_deadline() const;
+    bool is_due() const;
+
+    void check_deadlines();
+
+    void arm();
+    void start_timer(double after, double at = 0.);
+
+    connection* outer_;
+    struct ev_loop* loop_;
+    detail::loop_state& state_;
+    accepted peer_;
+    std::unique_ptr<filter> filter_;
+    connection_options options_;
+    detail::deadlines deadlines_;
+    ev_io io_{};
+    ev_timer timer_{};
+    detail::handshake_turns& turns_;
+    frame* frame_ = nullptr; // the innermost
+
+    std::uint64_t in_ = 0;
+    std::uint64_t out_ = 0;
+    std::size_t shown_ = 0;                   // bytes of aread that on_data has seen and left
+    double armed_ = detail::deadlines::never; // when the timer fires
+    std::optional<close_reason> reason_;
+    bool running_ = false; // a pump() is on the stack
+    bool opened_ = false;
+    bool paused_ = false;
+    bool eof_ = false;
+    bool end_told_ = false;
+    bool ending_ = false;  // close_write() was called
+    bool closing_ = false; // close() was called
+    bool shut_ = false;    // SHUT_WR was done
+    bool was_high_ = false;
+    bool blocked_ = false; // the socket took no more
+    bool again_ = false;   // show what was left once more
+    bool moved_ = false;   // bytes left aread or nwrite in this pump()
+    bool over_ = false;    // the socket is closed
+    bool told_ = false;
+};
+
+} // namespace funcptr

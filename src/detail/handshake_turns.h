@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+//
+// handshake_turns.h: which of a loop's handshakes may go on at this turn.
+//
+// A full handshake costs a server some 0.3 ms, and a storm of a thousand of them would keep the
+// loop for as many. So at each turn only some go on at once, and the others wait in the order in
+// which they came. Without a storm nobody waits.
+//
+// Threads: the loop's. Lifetime: the loop's; who waits leaves before it is destroyed.
+#pragma once
+
+#include <funcptr/loop.h>
+
+#include <list>
+
+namespace funcptr::detail {
+
+class handshake_turns final : public loop_extension {
+public:
+    /// Somebody who may have to wait.
+    class waiter {
+    public:
+        waiter() = default;
+        waiter(const waiter&) = delete;
+        waiter& operator=(const waiter&) = delete;
+        /// It is its turn; from the loop. It may be destroyed meanwhile, and so may all others.
+        virtual void go_on() = 0;
+        bool waits() const noexcept { return waits_; }
+
+    protected:
+        ~waiter() = default;
+
+    private:
+        friend class handshake_turns;
+        std::list<waiter*>::iterator at_{};
+        bool waits_ = false;
+    };
+
+    explicit handshake_turns(loop_state& state);
+    ~handshake_turns() override;
+
+    /// True: now. False: go_on() will be called; at most so many have their turn in one of the
+    /// loop's. 0: all of them.
+    bool admit(waiter& one, unsigned most);
+    void leave(waiter& one);
+
+private:
+    static void on_turn(struct ev_loop*, ev_timer* timer, int);
+    void new_turn();
+
+    struct ev_loop* loop_;
+    std::list<waiter*> waiting_;
+    ev_timer turn_{};
+    unsigned iteration_ = 0; // of the loop, when served_ was counted
+    unsigned served_ = 0;
+    unsigned most_ = 0; // as the last one said
+};
+
+} // namespace funcptr::detail

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: MIT
+#include <funcptr/connection.h>
+#include <funcptr/ssl_filter.h>
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "../src/detail/handshake_turns.h"
+#include "support/certificates.h"
+#include "support/listening.h"
+
+namespace {
+
+using funcptr::connection;
+using funcptr::listener;
+using funcptr::detail::handshake_turns;
+using funcptr::detail::loop_state;
+
+class HandshakeTurns : public funcptr::testing::listening {
+protected:
+    struct waiter final : handshake_turns::waiter {
+        explicit waiter(std::vector<waiter*>& to)
+            : log(to)
+        {
+        }
+        void go_on() override
+        {
+            log.push_back(this);
+            if (then)
+                then();
+        }
+        std::vector<waiter*>& log;
+        std::function<void()> then{};
+    };
+    handshake_turns& turns = loop_state::of(loop).extension<handshake_turns>();
+    std::vector<waiter*> log;
+    std::vector<std::unique_ptr<waiter>> all;
+
+    /// So many that ask within one turn; who may go on at once.
+    std::size_t ask(std::size_t many, unsigned most)
+    {
+        std::size_t admitted = 0;
+        loop.run(ev::NOWAIT);
+        for (std::size_t i = 0; i < many; ++i)
+            admitted += turns.admit(*all.emplace_back(std::make_unique<waiter>(log)), most);
+        return admitted;
+    }
+    void TearDown() override
+    {
+        for (auto& each : all)
+            if (each)
+                turns.leave(*each);
+    }
+};
+
+TEST_F(HandshakeTurns, SoManyGoOnAtEachTurnInTheOrderInWhichTheyCame)
+{
+    EXPECT_EQ(ask(10, 4), 4u);
+    EXPECT_TRUE(log.empty());
+    loop.run(ev::NOWAIT);
+    EXPECT_EQ(log.size(), 4u);
+    loop.run(ev::NOWAIT);
+    ASSERT_EQ(log.size(), 6u);
+    for (std::size_t i = 0; i < 6; ++i)
+        EXPECT_EQ(log[i], all[4 + i].get());
+}
+
+TEST_F(HandshakeTurns, WhoComesLaterDoesNotOvertake)
+{
+    EXPECT_EQ(ask(3, 1), 1u);
+    EXPECT_EQ(ask(1, 1), 0u); // a new turn, in which one of the first has gone on
+    turn(4);
+    EXPECT_EQ(log.size(), 3u);
+    EXPECT_EQ(log.back(), all[3].get());
+}
+
+TEST_F(HandshakeTurns, WithoutALimitNobodyWaits)
+{
+    EXPECT_EQ(ask(100, 0), 100u);
+}
+
+TEST_F(HandshakeTurns, WhoLeavesIsNotCalledAndHoldsUpNobody)
+{
+    EXPECT_EQ(ask(4, 1), 1u);
+    turns.leave(*all[1]);
+    all[1].reset();
+    // The next one destroys the one behind it.
+    all[2]->then = [&] {
+        turns.leave(*all[3]);
+        all[3].reset();
+    };
+    turn();
+    EXPECT_EQ(log.size(), 1u);
+}
+
+TEST_F(HandshakeTurns, AStormIsServedWholeAndBesideItTheLoopGoesOn)
+{
+    const auto& certificates = funcptr::testing::certificates();
+    const funcptr::tls_context server_tls({.role = funcptr::tls_role::server,
+                                           .certificate_pem = certificates.server.certificate_pem,
+                                           .key_pem = certificates.server.key_pem});
+    const funcptr::tls_context client_tls(
+        {.trust_pem = certificates.authority.certificate_pem, .server_name = "localhost"});
+    constexpr int storm = 40;
+    const funcptr::connection_options one_a_turn{.handshakes_per_turn = 1};
+    funcptr::connection_set all_of_them(loop);
+    int opened = 0, most = 0, at_once = 0;
+    unsigned turn_of_last = 0;
+    listener server(loop, "127.0.0.1:0", [&](funcptr::accepted peer) {
+        all_of_them.add(std::move(peer), funcptr::SSLFilter(server_tls), one_a_turn)
+            .on_open([&](connection&) {
+                ++opened;
+                at_once = turn_of_last == loop.iteration() ? at_once + 1 : 1;
+                turn_of_last = loop.iteration();
+                most = std::max(most, at_once);
+            });
+    });
+    for (int i = 0; i < storm; ++i) {
+        funcptr::accepted there;
+        there.socket = funcptr::testing::connect_to(server.addresses()[0]);
+        funcptr::testing::make_nonblocking(there.socket.get());
+        all_of_them.add(std::move(there), funcptr::SSLFilter(client_tls), one_a_turn);
+    }
+    until([&] { return opened == storm; });
+    EXPECT_EQ(most, 1);
+}
+
+} // namespace
