@@ -70,13 +70,13 @@ void connection::resume_reading()
 {
     impl_->pause(false);
 }
-const address& connection::peer() const noexcept
+address connection::peer() const noexcept
 {
-    return impl_->peer().peer;
+    return impl_->peer();
 }
-const address& connection::local() const noexcept
+address connection::local() const noexcept
 {
-    return impl_->peer().local;
+    return impl_->local();
 }
 filter& connection::through() noexcept
 {
@@ -100,7 +100,7 @@ std::uint64_t connection::bytes_out() const noexcept
 }
 int connection::descriptor() const noexcept
 {
-    return impl_->peer().socket.get();
+    return impl_->descriptor();
 }
 std::size_t connection::memory() const noexcept
 {

@@ -53,7 +53,7 @@ void connection::impl::socket_failed(int number)
 
 void connection::impl::set_reason(close_by by, std::string text)
 {
-    reason_.emplace();
+    reason_ = std::make_unique<close_reason>();
     reason_->by = by;
     reason_->text = std::move(text);
 }
@@ -70,7 +70,7 @@ void connection::impl::finish()
         return;
     over_ = true;
     stop();
-    peer_.socket.reset();
+    socket_.reset();
     start_timer(0.); // for the case that no event of the loop is under way
 }
 
@@ -83,9 +83,9 @@ void connection::impl::settle()
     if (!reason_)
         set_reason(close_by::peer, "closed by the peer");
     reason_->cause = filter_->cause();
-    reason_->text = peer_.peer.to_string() + ": " + reason_->text + "; " + std::to_string(in_)
+    reason_->text = peer_.get().to_string() + ": " + reason_->text + "; " + std::to_string(in_)
                     + " bytes in, " + std::to_string(out_) + " out";
-    peer_.place.reset();
+    place_.reset();
     const auto reason = *reason_;
     if (call([&] { on_close_(*outer_, reason); }) && gone_)
         gone_();

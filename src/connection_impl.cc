@@ -36,15 +36,18 @@ connection::impl::impl(connection& outer, ev::loop_ref loop, accepted peer,
     : outer_(&outer)
     , loop_(loop)
     , state_(detail::loop_state::of(loop))
-    , peer_(std::move(peer))
+    , socket_(std::move(peer.socket))
+    , place_(std::move(peer.place))
+    , peer_(peer.peer)
+    , local_(peer.local)
     , filter_(std::move(through))
     , options_(checked(options))
     , deadlines_(options_, fresh_now(loop))
     , turns_(state_.extension<detail::handshake_turns>())
 {
-    if (!peer_.socket || !filter_)
+    if (!socket_ || !filter_)
         throw std::invalid_argument("connection: a socket and a filter are needed");
-    ev_io_init(&io_, &impl::on_io, peer_.socket.get(), EV_READ);
+    ev_io_init(&io_, &impl::on_io, socket_.get(), EV_READ);
     ev_timer_init(&timer_, &impl::on_timer, 0., 0.);
     io_.data = timer_.data = this;
     ev_io_start(loop_, &io_);

@@ -53,12 +53,14 @@ public:
                 function(*each);
     }
 
-    void drain(std::chrono::milliseconds deadline, std::function<void(std::size_t)> done)
+    void drain(std::chrono::milliseconds deadline, std::function<void(std::size_t)> done,
+               drain_how how)
     {
         draining_ = true;
         aborted_ = 0;
         on_drained_ = std::move(done);
-        for_each([](connection& each) { each.close(); });
+        if (how == drain_how::close)
+            for_each([](connection& each) { each.close(); });
         ev_timer_stop(loop_, &deadline_);
         ev_now_update(loop_); // the caller may have been busy: the deadline counts from now
         ev_timer_set(&deadline_, std::chrono::duration<double>(deadline).count(), 0.);
@@ -134,9 +136,9 @@ void connection_set::for_each(const std::function<void(connection&)>& function)
     impl_->for_each(function);
 }
 void connection_set::drain(std::chrono::milliseconds deadline,
-                           std::function<void(std::size_t aborted)> done)
+                           std::function<void(std::size_t aborted)> done, drain_how how)
 {
-    impl_->drain(deadline, std::move(done));
+    impl_->drain(deadline, std::move(done), how);
 }
 
 } // namespace funcptr

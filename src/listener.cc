@@ -114,6 +114,7 @@ public:
             watcher.index = i;
             ev_io_init(&watcher.io, &impl::on_readable, bound_.sockets[i].get(), EV_READ);
             watcher.io.data = &watcher;
+            set_options(bound_.sockets[i].get());
         }
         ev_timer_init(&retry_, &impl::on_retry, 0., 0.);
         retry_.data = this;
@@ -278,7 +279,6 @@ private:
             return refused(index, errno);
         recover();
         ++counters_.accepted;
-        set_options(fd.get());
         accepted peer{std::move(fd), address::from(reinterpret_cast<sockaddr*>(&raw), size),
                       bound_.addresses[index], std::make_shared<place>(gate_)};
         if (!is_proxy(peer.peer))
@@ -361,6 +361,7 @@ private:
         state_.log(log_level::info, "listener: accepting again");
     }
 
+    /// Of a listening socket: what it accepts inherits them, for no system call of its own.
     void set_options(int fd) const noexcept
     {
         // A unix socket refuses the first; neither is worth losing a connection for.

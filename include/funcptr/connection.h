@@ -163,8 +163,8 @@ public:
     void pause_reading();
     void resume_reading();
 
-    const address& peer() const noexcept;
-    const address& local() const noexcept;
+    address peer() const noexcept;
+    address local() const noexcept;
     /// The filter in between, e.g. to ask an SSLFilter for its peer().
     filter& through() noexcept;
     bool is_open() const noexcept;
@@ -182,6 +182,12 @@ private:
     friend void detail::when_gone(connection& of, std::function<void()> handler);
     class impl;
     std::unique_ptr<impl> impl_;
+};
+
+/// What connection_set::drain() does with those that are there.
+enum class drain_how : std::uint8_t {
+    close, ///< close(): what we have written is still sent, requests on their way are not answered
+    wait,  ///< they end by themselves: for peers that ask once, or that the application tells to go
 };
 
 /// Owns connections, and erases each once it is closed and its callbacks have returned.
@@ -206,9 +212,10 @@ public:
     std::size_t size() const noexcept;
     /// Calls the function with each that is not closed. It may close any, and add some.
     void for_each(const std::function<void(connection&)>& function);
-    /// close() for all; at the deadline abort() for those that are left. `done` is called from the
-    /// loop, once none is left, with the number that had to be aborted.
-    void drain(std::chrono::milliseconds deadline, std::function<void(std::size_t aborted)> done);
+    /// Until none is left, whoever is added meanwhile included; at the deadline abort() for those
+    /// that are. `done` is called from the loop, then, with the number that had to be aborted.
+    void drain(std::chrono::milliseconds deadline, std::function<void(std::size_t aborted)> done,
+               drain_how how = drain_how::close);
 
 private:
     class impl;

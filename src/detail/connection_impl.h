@@ -28,11 +28,11 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <utility>
 
+#include "compact_address.h"
 #include "handshake_turns.h"
 #include "net_deadlines.h"
 
@@ -60,7 +60,9 @@ public:
     void abort();
     void pause(bool paused);
 
-    const accepted& peer() const noexcept { return peer_; }
+    address peer() const noexcept { return peer_.get(); }
+    address local() const noexcept { return local_.get(); }
+    int descriptor() const noexcept { return socket_.get(); }
     filter& through() noexcept { return *filter_; }
     const filter& through() const noexcept { return *filter_; }
     bool is_open() const noexcept { return opened_ && !over_; }
@@ -194,7 +196,10 @@ private:
     connection* outer_;
     struct ev_loop* loop_;
     detail::loop_state& state_;
-    accepted peer_;
+    unique_fd socket_;
+    std::shared_ptr<void> place_; // under the listener's limit
+    detail::compact_address peer_;
+    detail::compact_address local_;
     std::unique_ptr<filter> filter_;
     connection_options options_;
     detail::deadlines deadlines_;
@@ -207,7 +212,7 @@ private:
     std::uint64_t out_ = 0;
     std::size_t shown_ = 0;                   // bytes of aread that on_data has seen and left
     double armed_ = detail::deadlines::never; // when the timer fires
-    std::optional<close_reason> reason_;
+    std::unique_ptr<close_reason> reason_;
     bool running_ = false; // a pump() is on the stack
     bool opened_ = false;
     bool paused_ = false;
