@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -29,12 +30,6 @@ struct setting {
 };
 using arguments = std::vector<std::string>;
 
-/// A port that was free just now: these programs do not choose one by themselves.
-std::string free_port()
-{
-    return listening().port();
-}
-
 /// A server of one program, ready.
 class their_server {
 public:
@@ -42,16 +37,32 @@ public:
     const std::string& port() const { return port_; }
 
 protected:
+    /// For a program that is told its port, in its last argument where PORT stands. One that was
+    /// free just now may be somebody else's when the program binds it: then others are tried.
+    /// (gnutls-serv would go on with IPv6 alone.)
+    void start_on_free_port(arguments command, const std::string& ready)
+    {
+        const std::string taken = "Address already in use";
+        const std::string last = command.back();
+        for (int attempt = 1;; ++attempt) {
+            port_ = listening().port();
+            command.back() = std::string(last).replace(last.find("PORT"), 4, port_);
+            process_ = std::make_unique<test::process>(test::command{.arguments = command});
+            if (process_->wait_for(ready + "|" + taken).at(0) != taken)
+                return;
+            if (attempt == 10)
+                throw std::runtime_error("each of ten ports was taken: " + process_->printed());
+        }
+    }
+    /// For one that chooses its port and prints it, the first group of `ready`.
     void start(const arguments& command, const std::string& ready)
     {
         process_ = std::make_unique<test::process>(test::command{.arguments = command});
-        const auto match = process_->wait_for(ready);
-        if (match.size() > 1)
-            port_ = match[1];
+        port_ = process_->wait_for(ready).at(1);
     }
-    std::string port_ = free_port();
 
 private:
+    std::string port_;
     std::unique_ptr<test::process> process_;
 };
 
@@ -61,8 +72,6 @@ struct s_server : their_server {
         arguments all{"openssl",
                       "s_server",
                       "-www",
-                      "-accept",
-                      "127.0.0.1:" + port_,
                       "-cert",
                       files().certificate(want.identity),
                       "-key",
@@ -79,7 +88,8 @@ struct s_server : their_server {
                                    files().certificate("authority")});
         if (!want.alpn.empty())
             all.insert(all.end(), {"-alpn", want.alpn});
-        start(all, "^ACCEPT");
+        all.insert(all.end(), {"-accept", "127.0.0.1:PORT"});
+        start_on_free_port(all, "^ACCEPT");
     }
 };
 
@@ -89,7 +99,6 @@ struct gnutls_serv : their_server {
         const std::string version = want.version == tls_version::tls1_2 ? "1.2" : "1.3";
         arguments all{"gnutls-serv",
                       "--http",
-                      "--port=" + port_,
                       "--x509certfile=" + files().certificate(want.identity),
                       "--x509keyfile=" + files().key(want.identity),
                       "--x509certfile=" + files().certificate(want.other),
@@ -102,7 +111,8 @@ struct gnutls_serv : their_server {
             all.emplace_back("--disable-client-cert");
         if (!want.alpn.empty())
             all.insert(all.end(), {"--alpn=" + want.alpn, "--alpn-fatal"});
-        start(all, "istening on IPv4 .*done");
+        all.emplace_back("--port=PORT");
+        start_on_free_port(all, "istening on IPv4 .*done");
     }
 };
 
