@@ -41,10 +41,7 @@ bool connection::write(std::span<const std::byte> bytes)
 }
 bool connection::write(buffer& from)
 {
-    if (!impl_->write(from.data()))
-        return false;
-    from.clear();
-    return true;
+    return impl_->write(from);
 }
 std::size_t connection::backlog() const noexcept
 {

@@ -64,12 +64,23 @@ connection::impl::~impl()
 
 bool connection::impl::write(std::span<const std::byte> bytes)
 {
+    return write(bytes.size(), [&](buffer& to) { return to.append(bytes); });
+}
+
+bool connection::impl::write(buffer& from)
+{
+    return write(from.size(), [&](buffer& to) { return to.append(std::move(from)); });
+}
+
+template <class Append>
+bool connection::impl::write(std::size_t size, Append&& append_to)
+{
     if (ending_ || closing_ || over_)
         return false;
     if (backlog() == 0)
         deadlines_.progress(ev_now(loop_)); // the stall, if it becomes one, begins here
-    if (bytes.size() > options_.backlog_limit - std::min(backlog(), options_.backlog_limit)
-        || !filter_->awrite().append(bytes)) {
+    if (size > options_.backlog_limit - std::min(backlog(), options_.backlog_limit)
+        || !append_to(filter_->awrite())) {
         finish(close_by::limit, "the peer does not read: more than "
                                     + std::to_string(options_.backlog_limit)
                                     + " bytes wait for it");

@@ -52,6 +52,49 @@ TEST(Buffer, TakesAllOrNothingAtItsLimit)
     EXPECT_EQ(queue.room(), 8U);
 }
 
+TEST(Buffer, AnEmptyOneTakesOverTheBytesOfAnotherWithoutACopy)
+{
+    buffer from(100);
+    buffer to(50);
+    from.append("xhello");
+    from.consume(1);
+    const auto* const bytes = from.data().data();
+    EXPECT_TRUE(to.append(std::move(from)));
+    EXPECT_EQ(to.view(), "hello");
+    EXPECT_EQ(to.data().data(), bytes);
+    EXPECT_TRUE(from.empty());
+    EXPECT_EQ(from.limit(), 100U); // each keeps its own
+    EXPECT_EQ(to.limit(), 50U);
+    from.append("again");
+    EXPECT_EQ(from.view(), "again");
+    EXPECT_EQ(to.view(), "hello");
+}
+
+TEST(Buffer, OneThatHoldsSomethingAppendsTheBytesOfAnother)
+{
+    buffer from;
+    buffer to(11);
+    from.append(" world");
+    to.append("hello");
+    EXPECT_TRUE(to.append(std::move(from)));
+    EXPECT_EQ(to.view(), "hello world");
+    EXPECT_TRUE(from.empty());
+}
+
+TEST(Buffer, TakesAllOfAnotherOrNothing)
+{
+    buffer from;
+    from.append("hello");
+    buffer empty(4);
+    EXPECT_FALSE(empty.append(std::move(from)));
+    EXPECT_TRUE(empty.empty());
+    buffer full(9);
+    full.append("12345");
+    EXPECT_FALSE(full.append(std::move(from)));
+    EXPECT_EQ(full.view(), "12345");
+    EXPECT_EQ(from.view(), "hello");
+}
+
 TEST(Buffer, ALoweredLimitLeavesWhatIsHeld)
 {
     buffer queue(100);

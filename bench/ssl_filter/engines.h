@@ -67,10 +67,8 @@ private:
     static void join(funcptr::SSLFilter& from, funcptr::SSLFilter& to)
     {
         from.update();
-        const auto all = from.nwrite().view();
-        const auto some = all.substr(0, to.nread().room());
-        to.nread().append(some);
-        from.nwrite().consume(some.size());
+        if (!to.nread().append(std::move(from.nwrite())))
+            throw std::runtime_error("two records do not fit into nread");
     }
 
     funcptr::SSLFilter client_;

@@ -99,6 +99,27 @@ public:
         return true;
     }
     bool append(std::string_view text) { return append(std::as_bytes(std::span(text))); }
+    /// All that `other` holds, which is empty then; or nothing: false when it does not fit under
+    /// limit(). Nothing is copied when this one is empty: the two then change blocks, and each
+    /// keeps its limit. REQUIRES: another buffer. Throws std::bad_alloc, and nothing has changed.
+    bool append(buffer&& other)
+    {
+        assert(this != &other);
+        if (!empty()) {
+            const bool taken = append(other.data());
+            if (taken)
+                other.clear();
+            return taken;
+        }
+        if (other.size() > room())
+            return false;
+        clear();
+        std::swap(block_, other.block_);
+        std::swap(capacity_, other.capacity_);
+        std::swap(head_, other.head_);
+        std::swap(tail_, other.tail_);
+        return true;
+    }
 
     /// At least min(bytes, room()) writable bytes after the tail (uninitialised), at most room();
     /// empty when the buffer is full. They become part of the buffer by commit(). Throws

@@ -148,7 +148,8 @@ public:
     /// is closing already or backlog_limit is passed (which closes it).
     bool write(std::span<const std::byte> bytes);
     bool write(std::string_view text) { return write(std::as_bytes(std::span(text))); }
-    /// Takes all of the buffer's bytes.
+    /// The same with all of a buffer's bytes, which is empty then. Nothing is copied when nothing
+    /// else waits.
     bool write(buffer& from);
     /// What waits to be written, plain and encrypted.
     std::size_t backlog() const noexcept;

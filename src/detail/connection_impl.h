@@ -54,6 +54,7 @@ public:
     std::function<void()> gone_; // the set's; after on_close_
 
     bool write(std::span<const std::byte> bytes);
+    bool write(buffer& from);
     std::size_t backlog() const noexcept;
     void end();
     void close();
@@ -147,6 +148,9 @@ private:
 
     // --- writing: connection_io.cc --------------------------------------------------------
 
+    /// append_to: puts so many bytes into a buffer, or nothing and says false.
+    template <class Append>
+    bool write(std::size_t size, Append&& append_to);
     void note_backlog() noexcept { was_high_ = was_high_ || backlog() > options_.high_water; }
     /// From high_water until low_water. But a handshake needs what the peer says before anything
     /// can be sent.
