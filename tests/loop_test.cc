@@ -165,6 +165,22 @@ TEST(LogSink, GetsALaterExceptionThatIsDropped)
     EXPECT_TRUE(funcptr::take_exception(loop));
 }
 
+TEST(LogSink, MayReplaceItself)
+{
+    ev::dynamic_loop loop;
+    std::vector<std::string> seen;
+    funcptr::set_log_sink(loop, [&seen, loop = ev::loop_ref(loop), name = std::string(50, 'x')](
+                                    funcptr::log_level, std::string_view) {
+        funcptr::set_log_sink(
+            loop, [&seen](funcptr::log_level, std::string_view) { seen.emplace_back("new"); });
+        seen.push_back(name);
+    });
+    auto& state = funcptr::detail::loop_state::of(loop);
+    state.log(funcptr::log_level::info, "one");
+    state.log(funcptr::log_level::info, "two");
+    EXPECT_EQ(seen, (std::vector<std::string>{std::string(50, 'x'), "new"}));
+}
+
 TEST(LogSink, ThatThrowsHarmsNobody)
 {
     ev::dynamic_loop loop;

@@ -19,8 +19,10 @@
 //         std::clog << line << '\n';
 //     });
 //     funcptr::poster to_loop(loop);
-//     std::thread worker([to_loop] { to_loop.post([] { std::cout << "on the loop's thread\n"; });
-//     }); funcptr::run(loop);
+//     std::jthread worker([to_loop] {
+//         to_loop.post([] { std::cout << "on the loop's thread"; });
+//     });
+//     funcptr::run(loop);
 #pragma once
 
 #include <ev++.h>
@@ -138,7 +140,9 @@ public:
         if (!sink_)
             return;
         try {
-            sink_(level, line);
+            // A copy: the sink may replace itself.
+            const auto sink = sink_;
+            sink(level, line);
         } catch (...) {
             // A line that cannot be logged has nowhere else to go.
         }
