@@ -162,6 +162,14 @@ TEST_F(ZmqAudit, ACallFromAThreadThatDoesNotRunTheLoopIsRefusedByName)
     std::error_code sent;
     std::error_code received;
     ev::timer soon(loop); // inside the run, so that the other thread meets a running loop
+    const auto refuses = [](const std::function<void()>& call) {
+        try {
+            call();
+            ADD_FAILURE() << "it was done";
+        } catch (const funcptr::error& refused) {
+            EXPECT_EQ(refused.code(), funcptr::errc::wrong_thread);
+        }
+    };
     const auto go = [&] {
         std::thread([&] {
             try {
@@ -173,6 +181,8 @@ TEST_F(ZmqAudit, ACallFromAThreadThatDoesNotRunTheLoopIsRefusedByName)
             sent = pull.send("x").error;
             zmq::message_t frame;
             received = pull.recv(frame).error;
+            refuses([&] { pull.set(zmq::sockopt::linger, 0); });
+            refuses([&] { (void)pull.release(); });
         }).join();
         loop.break_loop();
     };

@@ -292,6 +292,35 @@ TEST_F(ZmqEvent, AWriterToWhomPolloutLiesIsParkedAndServedWhenThereIsRoom)
     EXPECT_GE(sent, 4);
 }
 
+TEST_F(ZmqEvent, AParkedWriterGoesOnWhenItsDescriptorTellsAndNeedNotWaitForTheTimer)
+{
+    funcptr::zmq_budget budget;
+    budget.park_interval = 1h;
+    funcptr::set_budget(loop, budget);
+    probe xpub(loop, context, socket_type::xpub);
+    xpub.set(zmq::sockopt::xpub_nodrop, true);
+    xpub.set(zmq::sockopt::sndhwm, 2);
+    xpub.bind("inproc://a");
+    zmq::socket_t sub(context, socket_type::sub);
+    sub.set(zmq::sockopt::rcvhwm, 2);
+    sub.connect("inproc://a");
+    sub.set(zmq::sockopt::subscribe, "");
+    int sent = 0;
+    xpub.on_read = [](probe& socket) {
+        take(socket);
+        socket.want_write(true);
+    };
+    xpub.on_write = [&](probe& socket) { sent += static_cast<bool>(socket.send("x")); };
+    turns(50);
+    ASSERT_EQ(sent, 4);
+    ASSERT_EQ(xpub.counters().parks, 1u);
+    zmq::message_t got;
+    while (sub.recv(got, zmq::recv_flags::dontwait)) {
+    }
+    turns(5);
+    EXPECT_GT(sent, 4);
+}
+
 TEST_F(ZmqEvent, AFailedSendLeavesTheMessageToTheCaller)
 {
     probe push(loop, context, socket_type::push);
@@ -449,6 +478,16 @@ TEST_F(ZmqEvent, AnIpv6LiteralIsReachedWithoutAnOption)
     };
     funcptr::run(loop);
     EXPECT_EQ(seen, "6");
+}
+
+TEST_F(ZmqEvent, WithoutIpv6MeansSoWhateverTheContextSays)
+{
+    context.set(zmq::ctxopt::ipv6, 1);
+    funcptr::zmq_options options;
+    options.ipv6 = funcptr::zmq_ipv6::off;
+    probe pull(loop, context, socket_type::pull, options);
+    pull.bind("tcp://*:*");
+    EXPECT_EQ(pull.last_endpoint().find('['), std::string::npos) << pull.last_endpoint();
 }
 
 } // namespace

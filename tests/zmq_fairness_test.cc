@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // zmq_event: budgets, weights, and the other watchers of the loop.
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -135,6 +136,7 @@ TEST_F(ZmqEvent, SlowCallbacksEndTheTurnByTime)
     probe pull(loop, context, socket_type::pull);
     pull.bind("inproc://a");
     auto push = peer(socket_type::push, "inproc://a");
+    turns(2); // from here on only what a turn leaves tells that there is more
     for (int i = 0; i < 100; ++i)
         push.send(zmq::buffer("x", 1), zmq::send_flags::none);
     turn_counter counter(loop);
@@ -149,6 +151,7 @@ TEST_F(ZmqEvent, SlowCallbacksEndTheTurnByTime)
     };
     funcptr::run(loop);
     EXPECT_GE(counter.turns, 99);
+    EXPECT_GE(pull.counters().budget_hits, 99u);
 }
 
 TEST_F(ZmqEvent, IdleSocketsAreNotVisited)
@@ -188,6 +191,33 @@ TEST_F(ZmqEvent, ABudgetBelowOneIsRefused)
     probe pull(loop, context, socket_type::pull);
     EXPECT_THROW(pull.weight(0), std::invalid_argument);
     EXPECT_THROW(pull.weight(1001), std::invalid_argument);
+}
+
+TEST_F(ZmqEvent, ABudgetOfTheLargestNumbersIsNoBoundForAnyWeight)
+{
+    constexpr auto most = std::numeric_limits<std::int64_t>::max();
+    funcptr::set_budget(loop, {.messages = most,
+                               .bytes = most,
+                               .time = std::chrono::microseconds::max(),
+                               .park_interval = std::chrono::milliseconds::max()});
+    for (const int weight : {1, 2, 3, 1000}) {
+        SCOPED_TRACE(weight);
+        probe pull(loop, context, socket_type::pull);
+        pull.weight(weight);
+        const auto endpoint = "inproc://" + std::to_string(weight);
+        pull.bind(endpoint);
+        auto push = peer(socket_type::push, endpoint);
+        int taken = 0;
+        pull.on_read = [&](probe& socket) {
+            take(socket);
+            ++taken;
+        };
+        turns(2);
+        for (int i = 0; i < 500; ++i)
+            push.send(zmq::buffer("x", 1), zmq::send_flags::none);
+        turns(2);
+        EXPECT_EQ(taken, 500);
+    }
 }
 
 } // namespace

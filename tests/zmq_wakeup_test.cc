@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
 //
 // zmq_event: whoever uses a socket, and whenever, no wake-up is lost.
+#include <poll.h>
+
 #include <functional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "support/zmq_probe.h"
@@ -80,6 +83,32 @@ TEST_F(ZmqEvent, SendsFromPrepareWatchersOfAnyPriorityLoseNoWakeUp)
     }
 }
 
+/// Is the descriptor signalled?
+bool readable(probe& socket)
+{
+    pollfd one{socket.get(zmq::sockopt::fd), POLLIN, 0};
+    return ::poll(&one, 1, 0) == 1;
+}
+
+TEST_F(ZmqEvent, ASendThatTakesTheSignalOfAMessageLosesNoWakeUp)
+{
+    probe dealer(loop, context, socket_type::dealer);
+    dealer.bind("inproc://a");
+    auto far = peer(socket_type::dealer, "inproc://a");
+    int reads = 0;
+    dealer.on_read = [&](probe& socket) {
+        ++reads;
+        take(socket);
+    };
+    turns(3);
+    far.send(zmq::buffer("x", 1), zmq::send_flags::none);
+    ASSERT_TRUE(readable(dealer));
+    while (readable(dealer)) // libzmq works off its commands in a send about once a millisecond
+        (void)dealer.send("poke");
+    turns(3);
+    EXPECT_EQ(reads, 1);
+}
+
 TEST_F(ZmqEvent, SendsFromATimerLoseNoWakeUp)
 {
     probe dealer(loop, context, socket_type::dealer);
@@ -92,15 +121,22 @@ TEST_F(ZmqEvent, SendsFromATimerLoseNoWakeUp)
 TEST_F(ZmqEvent, ATouchAfterUseOfTheHandleLosesNoWakeUp)
 {
     probe dealer(loop, context, socket_type::dealer);
-    dealer.bind("tcp://127.0.0.1:*");
-    const timer poking(
-        loop, 0.,
-        [&] {
-            dealer.handle().send(zmq::buffer("poke", 4), zmq::send_flags::dontwait);
-            dealer.touch();
-        },
-        0.0001);
-    echo_rounds(context, loop, dealer, dealer.last_endpoint(), 1000, {});
+    dealer.bind("inproc://a");
+    auto far = peer(socket_type::dealer, "inproc://a");
+    int reads = 0;
+    dealer.on_read = [&](probe& socket) {
+        ++reads;
+        take(socket);
+    };
+    turns(3);
+    far.send(zmq::buffer("x", 1), zmq::send_flags::none);
+    while (readable(dealer))
+        dealer.handle().send(zmq::buffer("poke", 4), zmq::send_flags::dontwait);
+    turns(3);
+    EXPECT_EQ(reads, 0) << "nobody can know of it";
+    dealer.touch();
+    turns(3);
+    EXPECT_EQ(reads, 1);
 }
 
 TEST_F(ZmqEvent, AskingForTheEventsLosesNoWakeUp)
@@ -166,6 +202,83 @@ TEST_F(ZmqEvent, ARequestThatWasNotSentCostsNoTurn)
     const timer rest(loop, 1., [&] { loop.break_loop(); });
     funcptr::run(loop);
     EXPECT_LT(counter.turns, 100);
+}
+
+TEST_F(ZmqEvent, AnOptionThatMakesItWritableLosesNoWakeUp)
+{
+    int writes = 0;
+    const auto write = [&](probe& socket) {
+        ++writes;
+        socket.want_write(false);
+    };
+    probe router(loop, context, socket_type::router);
+    router.set(zmq::sockopt::router_mandatory, true); // without a peer it cannot be written to
+    router.on_write = write;
+    router.want_write(true);
+    turns(5);
+    EXPECT_EQ(writes, 0);
+    router.set(zmq::sockopt::router_mandatory, false);
+    turns(5);
+    EXPECT_EQ(writes, 1);
+
+    probe req(loop, context, socket_type::req);
+    req.bind("inproc://a");
+    auto rep = peer(socket_type::rep, "inproc://a");
+    ASSERT_TRUE(req.send("request"));
+    req.on_write = write;
+    req.want_write(true);
+    turns(5);
+    EXPECT_EQ(writes, 1) << "before the answer";
+    req.set(zmq::sockopt::req_relaxed, true);
+    turns(5);
+    EXPECT_EQ(writes, 2);
+}
+
+/// Sends from a prepare watcher, once it is armed, and takes the signal of what has come in.
+class last_moment {
+public:
+    last_moment(ev::loop_ref loop, int priority)
+        : prepare_(loop)
+    {
+        prepare_.set<last_moment, &last_moment::send>(this);
+        prepare_.priority = priority;
+        prepare_.start();
+    }
+    probe* socket = nullptr;
+    zmq::socket_t* far = nullptr;
+
+private:
+    void send(ev::prepare&, int)
+    {
+        if (far == nullptr)
+            return;
+        std::exchange(far, nullptr)->send(zmq::buffer("x", 1), zmq::send_flags::none);
+        while (readable(*socket))
+            (void)socket->send("poke");
+    }
+    ev::prepare prepare_;
+};
+
+TEST_F(ZmqEvent, ASendAtTheLastMomentBeforeTheLoopSleepsKeepsItAwake)
+{
+    // libev runs what was started first last: this one comes after the hub's.
+    last_moment sender(loop, EV_MINPRI);
+    probe dealer(loop, context, socket_type::dealer);
+    dealer.bind("inproc://a");
+    auto far = peer(socket_type::dealer, "inproc://a");
+    int reads = 0;
+    dealer.on_read = [&](probe& socket) {
+        ++reads;
+        take(socket);
+    };
+    turns(3);
+    bool slept = false;
+    const timer late(loop, 10., [&] { slept = true; });
+    sender.socket = &dealer;
+    sender.far = &far;
+    while (reads == 0)
+        loop.run(ev::ONCE);
+    EXPECT_FALSE(slept);
 }
 
 } // namespace

@@ -15,10 +15,13 @@
 // Threads: a socket belongs to the thread of its loop; several loops in several threads are fine.
 // The audit mode (zmq_audit.h, set_audit()) refuses calls from others, and finds wake-ups that were
 // lost by using handle(). The last parameter of most calls, the caller's place, is for it.
-// Lifetime: the context must outlive it; the loop should, and when it does not the socket stays
-// usable without being called. Neither copied nor moved. Legal inside any callback: everything,
-// destroying this or any other socket and running the loop again included; a socket is not called
-// again while its own callback runs. After fork() a child must not use the parent's sockets.
+// Lifetime: the context must outlive it: zmq_ctx_term, which is the context's destructor, waits
+// until every socket is closed, in the sockets' own thread for ever. Destroy the sockets first, or
+// shut the context down and run the loop until each was told (on_error()). The loop should outlive
+// it, too; when it does not the socket stays usable without being called. Neither copied nor moved.
+// Legal inside any callback, the log's sink and the error hook included: everything, destroying
+// this or any other socket and running the loop again, too; a socket is not called again while its
+// own callback runs. After fork() a child must not use the parent's sockets.
 //
 //     class ticker : public funcptr::zmq_event {
 //     public:
@@ -64,7 +67,8 @@ enum class zmq_ipv6 {
 /// What a socket is given at construction. All of it can be changed with set() before bind/connect.
 struct zmq_options {
     /// How long unsent messages may hold up zmq_ctx_term (ZMQ_LINGER). libzmq's default is for
-    /// ever, so that an exit hangs on a peer that is away; 0 would drop what was just sent. 1 s.
+    /// ever (-1 here), so that an exit hangs on a peer that is away; 0 would drop what was just
+    /// sent. 1 s.
     std::chrono::milliseconds linger = std::chrono::seconds(1);
     /// See zmq_ipv6.
     zmq_ipv6 ipv6 = zmq_ipv6::automatic;
@@ -87,7 +91,7 @@ struct zmq_counters {
     std::uint64_t bytes_sent = 0;
     std::uint64_t discarded_frames = 0; ///< left over by a read() that took a part of a message
     std::uint64_t again = 0;            ///< recv or send said EAGAIN
-    std::uint64_t budget_hits = 0;      ///< a turn ended with work left over
+    std::uint64_t budget_hits = 0;      ///< a visit ended because messages, bytes or time were up
     std::uint64_t parks = 0;            ///< POLLOUT was a lie
     std::uint64_t lost_wakes = 0;       ///< found by the audit mode, and healed
 };
@@ -142,7 +146,7 @@ public:
               const zmq_options& options = {});
 
     /// Adopts an open socket as it is: no option is changed. Throws as above; the socket is then
-    /// closed.
+    /// closed. If a message was received from it in part, the rest of that one is discarded.
     zmq_event(ev::loop_ref loop, zmq::socket_t socket);
     /// Gives the socket back, as it is; this object is closed() from then on. Throws
     /// std::logic_error, and changes nothing, when that would lose something: read() was called for
@@ -159,7 +163,8 @@ public:
     void connect(const std::string& endpoint, zmq_place where = zmq_place::here());
     void unbind(const std::string& endpoint, zmq_place where = zmq_place::here());
     void disconnect(const std::string& endpoint, zmq_place where = zmq_place::here());
-    /// The endpoint of the last bind() with its wildcards resolved ("tcp://[::]:41234").
+    /// The endpoint of the last bind() with its wildcards resolved ("tcp://[::]:41234"); empty
+    /// before the first. Throws zmq::error_t when the socket is closed.
     std::string last_endpoint() const { return socket_.get(zmq::sockopt::last_endpoint); }
 
     /// A socket option of zmq.hpp: set(zmq::sockopt::subscribe, "weather"). Throws funcptr::error;

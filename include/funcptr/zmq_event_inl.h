@@ -89,8 +89,8 @@ inline zmq_event::zmq_event(ev::loop_ref loop, zmq::context_t& context, zmq::soc
     const auto interval = static_cast<int>(options.heartbeat_interval.count());
     const auto timeout = static_cast<int>(options.heartbeat_timeout.count());
     set(zmq::sockopt::linger, static_cast<int>(options.linger.count()));
-    if (options.ipv6 == zmq_ipv6::on)
-        set(zmq::sockopt::ipv6, true);
+    if (options.ipv6 != zmq_ipv6::automatic)
+        set(zmq::sockopt::ipv6, options.ipv6 == zmq_ipv6::on);
     if (interval > 0) {
         set(zmq::sockopt::heartbeat_ivl, interval);
         set(zmq::sockopt::heartbeat_timeout, timeout);
@@ -110,10 +110,12 @@ inline zmq_event::zmq_event(ev::loop_ref loop, zmq::socket_t socket)
 
 inline void zmq_event::attach(ev::loop_ref loop)
 {
-    const auto type = socket_.get(zmq::sockopt::socket_type);
-    wants_read_ = type != zmq::socket_type::pub && type != zmq::socket_type::push;
+    auto type = zmq::socket_type();
     zmq::fd_t fd = -1;
     try {
+        type = socket_.get(zmq::sockopt::socket_type);
+        wants_read_ = type != zmq::socket_type::pub && type != zmq::socket_type::push;
+        more_ = socket_.get(zmq::sockopt::rcvmore); // adopted in the midst of a message
         fd = socket_.get(zmq::sockopt::fd);
     } catch (const zmq::error_t& failed) {
         if (failed.num() != EINVAL)
@@ -194,6 +196,8 @@ void zmq_event::set(Option option, const Value& value)
     const auto fail = [](std::error_code code, const std::string& why) {
         throw error(code, "cannot set the ZeroMQ option " + std::to_string(number) + ": " + why);
     };
+    if (wrong_thread())
+        fail(errc::wrong_thread, "this is a thread that does not run the socket's loop");
     if constexpr (number == ZMQ_SNDHWM || number == ZMQ_RCVHWM) {
         if (attached_)
             fail(errc::too_late, "a high-water mark must be set before bind, connect or adoption");
@@ -261,6 +265,9 @@ inline zmq::socket_t zmq_event::release()
     if (head_held_ || more_)
         throw std::logic_error("zmq_event: release() would lose a message that was received in "
                                "part or not taken yet; recv() the rest first");
+    if (wrong_thread())
+        throw error(errc::wrong_thread, "zmq_event: release() was called in a thread that does not "
+                                        "run its loop");
     detail::zmq_close_hook::release(hook_);
     unseat();
     return std::move(socket_);
@@ -281,7 +288,8 @@ inline detail::zmq_visit zmq_event::visit(detail::zmq_turn& turn) noexcept
         return zmq_visit::gone;
     if (counters_.messages_received + counters_.messages_sent == served)
         ++counters_.spurious;
-    return fatal_ ? report_error(callback) : end;
+    // close() and release() end all calls, also the one that would tell why it failed before.
+    return fatal_ && hub() != nullptr ? report_error(callback) : end;
 }
 
 inline detail::zmq_visit zmq_event::serve(detail::zmq_turn& turn, running& callback) noexcept
@@ -310,7 +318,9 @@ inline detail::zmq_visit zmq_event::read_messages(detail::zmq_turn& turn,
 {
     using detail::zmq_visit;
     auto& state = hub()->state();
-    discard_rest(); // of a message that was taken in part outside of read()
+    discard_rest();           // of a message that was taken in part outside of read()
+    if (callback.destroyed()) // by the log's sink
+        return zmq_visit::gone;
     detail::zmq_allowance allowance(turn, read_credit_, counters_.messages_received,
                                     counters_.bytes_received);
     while (reading()) {
@@ -319,8 +329,10 @@ inline detail::zmq_visit zmq_event::read_messages(detail::zmq_turn& turn,
                 ++counters_.budget_hits;
                 return zmq_visit::again;
             }
-            if (allowance.expired())
+            if (allowance.expired()) {
+                ++counters_.budget_hits;
                 return zmq_visit::again;
+            }
         }
         if (!head_held_ && !prefetch())
             return zmq_visit::clean;
@@ -331,12 +343,20 @@ inline detail::zmq_visit zmq_event::read_messages(detail::zmq_turn& turn,
         }
         if (!returned) {
             discard_rest();
-            return zmq_visit::threw;
+            if (!callback.destroyed())
+                return zmq_visit::threw;
+            allowance.forget();
+            return zmq_visit::gone;
         }
         if (head_held_)
             return zmq_visit::again; // read() took nothing
-        if (more_)
+        if (more_) {
             discard_rest();
+            if (callback.destroyed()) {
+                allowance.forget();
+                return zmq_visit::gone;
+            }
+        }
     }
     return zmq_visit::clean;
 }

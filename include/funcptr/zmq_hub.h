@@ -2,7 +2,10 @@
 //
 // zmq_hub.h: which ZeroMQ sockets of a loop get a turn, and how much of one.
 //
-// You meet only zmq_budget and set_budget() here; the rest serves zmq_event.h.
+// You meet only zmq_budget, set_budget() and set_audit() here; the rest serves zmq_event.h, whose
+// threads and lifetime it shares.
+//
+//     funcptr::set_budget(loop, {.messages = 100});    // nobody waits for more than so many
 //
 // Theory of operation
 // -------------------
@@ -60,6 +63,7 @@
 namespace funcptr {
 
 /// How much all the ZeroMQ sockets of one loop may do before its other watchers get their turn.
+/// There is no word for "no bound": the largest value of the type is one.
 struct zmq_budget {
     /// Messages per socket and turn, each way, times the socket's weight. 50,000: twice of what
     /// fits into the time below, so that it is the time that ends a turn. At least 1.
@@ -311,8 +315,10 @@ public:
 
     void add(zmq_seat& seat, int fd)
     {
+        // First what may throw: the seat must not be known here when its constructor does.
+        if (parked_.capacity() <= seats_.size()) // so that park() cannot fail
+            parked_.reserve(2 * seats_.size() + 8);
         seats_.push_back(&seat);
-        parked_.reserve(seats_.size()); // so that park() cannot fail
         seat.seated_at_ = seats_.size() - 1;
         seat.hub_ = this;
         seat.audited_ = audits_;
@@ -574,7 +580,12 @@ inline void set_budget(ev::loop_ref loop, const zmq_budget& budget)
         || budget.park_interval.count() < 1)
         throw std::invalid_argument("zmq_budget: each of messages, bytes, time and park_interval "
                                     "must be at least 1");
-    detail::loop_state::of(loop).extension<detail::zmq_hub>().budget(budget);
+    // So that neither a weight's multiple nor a point in time overflows.
+    auto bounded = budget;
+    bounded.messages = std::min(budget.messages, std::int64_t{1} << 50);
+    bounded.bytes = std::min(budget.bytes, std::int64_t{1} << 50);
+    bounded.time = std::min<std::chrono::microseconds>(budget.time, std::chrono::hours(24));
+    detail::loop_state::of(loop).extension<detail::zmq_hub>().budget(bounded);
 }
 
 } // namespace funcptr
