@@ -669,4 +669,160 @@ TEST_F(ZmqChannel, AdoptsASocket)
     EXPECT_EQ(seen, texts{"x"});
 }
 
+TEST_F(ZmqChannel, AContextThatEndsInTheMidstOfAMessageLeavesNoHalfOne)
+{
+    funcptr::zmq_budget budget;
+    budget.messages = 1;
+    funcptr::set_budget(loop, budget);
+    zmq_channel pull(loop, context, socket_type::pull);
+    pull.bind("inproc://channel");
+    auto push = peer(socket_type::push, "inproc://channel");
+    std::vector<std::size_t> frames;
+    pull.on_message([&](zmq_multipart& whole) { frames.push_back(whole.size()); });
+    bool closed = false;
+    pull.on_closed([&](std::error_code) { closed = true; });
+    push.send(zmq::buffer(std::string("first")));
+    for (int i = 0; i < 300; ++i) // libzmq asks at each 100th whether the context has ended
+        push.send(zmq::buffer("x", 1), i < 299 ? zmq::send_flags::sndmore : zmq::send_flags::none);
+    while (frames.empty())
+        loop.run(ev::NOWAIT);
+    context.shutdown();
+    turns();
+    EXPECT_TRUE(closed);
+    EXPECT_EQ(frames, std::vector<std::size_t>{1});
+}
+
+TEST_F(ZmqChannel, ClosedInOneOfItsCallbacksItCallsNoOther)
+{
+    const auto never = [](const char* what) {
+        return [what](auto&&...) { ADD_FAILURE() << what << " after close()"; };
+    };
+    zmq_channel_options options{.queue_messages = 2, .low_water = 1};
+    { // in on_low_water, while a drain is at its end
+        auto push = lonely_push(options);
+        while (push->send("x")) {
+        }
+        auto pull = peer(socket_type::pull, "inproc://channel");
+        bool called = false;
+        push->on_low_water([&] {
+            called = true;
+            push->close();
+        });
+        push->drain(1h, never("done"));
+        turns();
+        EXPECT_TRUE(called);
+    }
+    { // in on_refused
+        zmq_channel router(loop, context, socket_type::router, options);
+        router.set(zmq::sockopt::router_mandatory, true);
+        router.set(zmq::sockopt::sndhwm, 1);
+        router.bind("inproc://router");
+        zmq::socket_t mortal(context, socket_type::dealer);
+        mortal.set(zmq::sockopt::linger, 0);
+        mortal.set(zmq::sockopt::rcvhwm, 1);
+        mortal.set(zmq::sockopt::routing_id, "m");
+        mortal.connect("inproc://router");
+        auto other = peer(socket_type::dealer, "inproc://router");
+        turns();
+        while (router.send(message({"m", "x"}))) {
+        }
+        bool called = false;
+        router.on_refused([&](zmq_multipart&, std::error_code) {
+            called = true;
+            router.close();
+        });
+        router.on_low_water(never("on_low_water"));
+        router.drain(1h, never("a router's done"));
+        mortal.close();
+        const ticker awake(loop);
+        until([&] { return called; });
+        turns();
+    }
+    { // in a drain's `done`, because the context ended
+        zmq::context_t ending;
+        zmq_channel push(loop, ending, socket_type::push);
+        bool called = false;
+        push.drain(1h, [&](std::size_t) {
+            called = true;
+            push.close();
+        });
+        ASSERT_EQ(push.send("x").what, outcome::closed);
+        push.on_closed(never("on_closed"));
+        ending.shutdown();
+        turns();
+        EXPECT_TRUE(called);
+    }
+}
+
+TEST_F(ZmqChannel, ADrainBegunAtTheEndOfOneEndsToo)
+{
+    auto push = lonely_push({});
+    std::vector<int> ends;
+    push->drain(0ms, [&](std::size_t) {
+        ends.push_back(1);
+        push->drain(0ms, [&](std::size_t) { ends.push_back(2); });
+    });
+    turns();
+    EXPECT_EQ(ends, (std::vector<int>{1, 2}));
+}
+
+TEST_F(ZmqChannel, ADrainWithoutALoopEndsAtOnce)
+{
+    std::unique_ptr<zmq_channel> push;
+    {
+        ev::dynamic_loop mortal;
+        push = std::make_unique<zmq_channel>(mortal, context, socket_type::push);
+        push->bind("inproc://orphan");
+        EXPECT_EQ(push->send("x").what, outcome::queued);
+        push->drain(1h, [](std::size_t) { ADD_FAILURE() << "it was replaced"; });
+    }
+    std::optional<std::size_t> unsent;
+    push->drain(1h, [&](std::size_t left) { unsent = left; });
+    EXPECT_EQ(unsent, 1u);
+    EXPECT_EQ(push->dropped(), 1u);
+}
+
+TEST_F(ZmqChannel, LowWaterIsToldAlsoWhereNothingCouldWait)
+{
+    // Neither without a queue nor of a message too large for it does anything wait; the producer
+    // that was refused must hear of the socket's room all the same.
+    for (const bool queues : {false, true}) {
+        SCOPED_TRACE(queues);
+        zmq_channel_options options;
+        options.queue_messages = queues ? 10 : 0;
+        options.queue_bytes = 3;
+        auto push = std::make_unique<zmq_channel>(loop, context, socket_type::push, options);
+        const auto endpoint = queues ? "inproc://queue" : "inproc://no-queue";
+        push->bind(endpoint);
+        ASSERT_EQ(push->send("large").what, outcome::full);
+        int told = 0;
+        push->on_low_water([&] {
+            ++told;
+            EXPECT_EQ(push->send("large").what, outcome::sent);
+        });
+        turns();
+        EXPECT_EQ(told, 0);
+        auto pull = peer(socket_type::pull, endpoint);
+        turns();
+        EXPECT_EQ(told, 1);
+        EXPECT_EQ(take_all(pull), texts{"large"});
+    }
+}
+
+TEST_F(ZmqChannel, MayBeDestroyedWhenItsDrainsDeadlineHasJustRunOut)
+{
+    auto push = lonely_push({});
+    push->drain(0ms, [](std::size_t) { ADD_FAILURE() << "it is gone"; });
+    struct before_timers {
+        std::unique_ptr<zmq_channel>& doomed;
+        void strike(ev::check&, int) { doomed.reset(); }
+    } before{push};
+    ev::check check(loop);
+    check.set<before_timers, &before_timers::strike>(&before);
+    check.priority = EV_MAXPRI;
+    check.start();
+    turns();
+    EXPECT_FALSE(push);
+}
+
 } // namespace

@@ -54,16 +54,29 @@ public:
     /// throws is passed on.
     bool operator()(Arguments... arguments)
     {
+        return run(version_, std::forward<Arguments>(arguments)...);
+    }
+
+    /// The same, and the function is forgotten; one that is set meanwhile stays.
+    bool once(Arguments... arguments)
+    {
         if (!function_)
             return true;
-        call now{*this, std::move(function_), version_, running_};
+        return run(version_++, std::forward<Arguments>(arguments)...);
+    }
+
+private:
+    bool run(std::uint32_t version, Arguments... arguments)
+    {
+        if (!function_)
+            return true;
+        call now{*this, std::move(function_), version, running_};
         function_ = nullptr;
         running_ = &now;
         now.running(std::forward<Arguments>(arguments)...);
         return !now.destroyed;
     }
 
-private:
     /// One call under way; puts the function back, also when it threw.
     struct call {
         callback& owner;

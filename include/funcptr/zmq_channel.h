@@ -53,8 +53,9 @@ struct zmq_channel_options {
     /// Bytes that wait, in all. 16 MiB: the messages above at 16 KiB each. A message that is larger
     /// never waits.
     std::size_t queue_bytes = 16 * 1024 * 1024;
-    /// on_low_water is called when so many messages are left, or fewer. 250: a quarter, so that the
-    /// producer is back before the queue has run dry.
+    /// on_low_water is called when so many messages are left, or fewer; when none waits, as soon as
+    /// the socket can take one. 250: a quarter, so that the producer is back before the queue has
+    /// run dry.
     std::size_t low_water = 250;
     zmq_overflow overflow = zmq_overflow::fail;
     zmq_options socket{};
@@ -91,7 +92,8 @@ public:
     /// and after null, messages stay where they are.
     void on_message(std::function<void(zmq_multipart&)> handler);
     /// There is room again: called from the loop, once each time that a message had found none and
-    /// the queue has emptied to low_water.
+    /// the queue has emptied to low_water. For a large message there may be none yet: send() says
+    /// so, and it is called again.
     void on_low_water(std::function<void()> handler) { on_low_water_ = std::move(handler); }
     /// Gets a message that was queued and that the socket will never take, see zmq_sent::error. By
     /// default it is counted as dropped().
@@ -125,9 +127,9 @@ public:
 
     /// Takes no more messages, sends what is queued, then calls `done` from the loop, once: with 0,
     /// or at the deadline, or when the socket closes, with the number of messages that are dropped.
-    /// Called again it replaces deadline and `done`. On a channel that is closed, `done` is called
-    /// at once, and never after close(). What libzmq has taken is not waited for: linger is for
-    /// that.
+    /// Called again it replaces deadline and `done`. On a channel that is closed, or whose loop is
+    /// gone, `done` is called at once. A `done` given before close() is never called after it. What
+    /// libzmq has taken is not waited for: linger is for that.
     void drain(std::chrono::milliseconds deadline, std::function<void(std::size_t unsent)> done);
     bool draining() const noexcept { return draining_; }
 
@@ -187,7 +189,7 @@ private:
     callback<std::error_code> on_closed_;
     callback<std::size_t> on_drained_;
     struct ev_loop* loop_ = nullptr;
-    ev_timer deadline_{}; // active only while the socket is open, and so the loop there
+    ev_timer deadline_{}; // active only while the socket is watched, and so the loop there
 };
 
 } // namespace funcptr

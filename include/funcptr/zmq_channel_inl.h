@@ -59,7 +59,8 @@ inline void zmq_channel::read()
     message.clear();
     do {
         message.emplace_back();
-        recv(message.back());
+        if (!recv(message.back()))
+            return; // the context ends in the midst of a message: no half one is told
     } while (more());
     if (on_message_(message)) {
         message.clear();
@@ -122,12 +123,14 @@ inline zmq_sent zmq_channel::enqueue(zmq_multipart& message)
     const auto bytes = detail::size_of(message);
     was_full_ = was_full_ || !fits(bytes);
     if (make_room(bytes)) {
+        want_write(true);              // may refuse, too: the wrong thread
         queue_.push_back({{}, bytes}); // may throw; the message is still the caller's
         queue_.back().message.swap(message);
         queued_bytes_ += bytes;
-        want_write(true);
         return {outcome::queued};
     }
+    if (queue_.empty()) // no queue to run low: on_low_water is to tell of the socket's own room
+        want_write(true);
     if (options_.overflow == zmq_overflow::fail)
         return {outcome::full};
     ++dropped_;
@@ -163,11 +166,11 @@ inline void zmq_channel::write()
             auto refused = std::move(queue_.front().message);
             drop_front();
             dropped_ += !on_refused_;
-            if (!on_refused_(refused, result.error))
+            if (!on_refused_(refused, result.error) || closed())
                 return;
         }
     }
-    if (front_is_gone() && draining_ && queue_.empty())
+    if (front_is_gone() && draining_ && queue_.empty() && !closed())
         end_drain();
 }
 
@@ -187,14 +190,16 @@ inline bool zmq_channel::front_is_gone()
 inline void zmq_channel::drain(std::chrono::milliseconds deadline,
                                std::function<void(std::size_t unsent)> done)
 {
-    if (closed()) {
+    draining_ = true;
+    on_drained_ = nullptr;
+    stop_timer();
+    if (closed() || !watched()) { // or the loop is gone: nobody would end it
+        const auto unsent = drop_all();
         if (done)
-            done(0);
+            done(unsent);
         return;
     }
-    draining_ = true;
     on_drained_ = std::move(done);
-    stop_timer();
     ev_now_update(loop_); // the loop's clock may be as old as the callback that calls this
     // Also when nothing is queued: `done` is called from the loop, never from here.
     const auto wait = queue_.empty() ? 0. : std::chrono::duration<double>(deadline).count();
@@ -215,16 +220,14 @@ inline bool zmq_channel::end_drain()
     const auto unsent = drop_all();
     if (!closed())
         want_write(false);
-    const bool alive = on_drained_(unsent);
-    if (alive)
-        on_drained_ = nullptr;
-    return alive;
+    return on_drained_.once(unsent);
 }
 
 inline void zmq_channel::stop_timer() noexcept
 {
-    // When the loop went before its sockets, it took the timer with it.
-    if (ev_is_active(&deadline_) && watched())
+    // When the loop went before its sockets, it took the timer with it. (No question whether it is
+    // active: one that has just run out is not, but its callback may still be to come.)
+    if (watched())
         ev_timer_stop(loop_, &deadline_);
 }
 
@@ -237,8 +240,8 @@ inline void zmq_channel::close() noexcept
 
 inline void zmq_channel::on_error(std::error_code why)
 {
-    if (ev_is_active(&deadline_) && !end_drain())
-        return;
+    if (draining_ && (!end_drain() || !watched()))
+        return; // destroyed, or closed by the callback
     drop_all();
     if (on_closed_)
         on_closed_(why);
