@@ -46,6 +46,19 @@ protected:
             loop.run(ev::NOWAIT);
     }
 
+    zmq_task receive_one(zmq_async& socket)
+    {
+        const auto got = co_await socket.async_recv();
+        log.push_back(got ? got.message[0].to_string() : got.error.message());
+    }
+
+    zmq_task both(zmq_task& one, zmq_task& other)
+    {
+        co_await one;
+        co_await other;
+        log.emplace_back("both");
+    }
+
     /// Logs each message, joined, until an error, and that.
     zmq_task receive(zmq_async& socket, zmq_async::timeout within = std::nullopt)
     {
@@ -462,6 +475,62 @@ TEST_F(ZmqAsync, OneTaskMayAwaitAnotherAndHearsOfItsFailure)
     turns();
     EXPECT_TRUE(task.done());
     EXPECT_EQ(log, (texts{"first good", "second bad", "caught bad"}));
+}
+
+TEST_F(ZmqAsync, AContextThatEndsInTheMidstOfAMessageLeavesNoHalfOne)
+{
+    funcptr::zmq_budget budget;
+    budget.messages = 1;
+    funcptr::set_budget(loop, budget);
+    zmq_async pull(loop, context, socket_type::pull);
+    pull.bind("inproc://async");
+    auto push = peer(socket_type::push, "inproc://async");
+    auto task = receive(pull);
+    task.start();
+    push.send(zmq::buffer(std::string("first")));
+    for (int i = 0; i < 300; ++i) // libzmq asks at each 100th whether the context has ended
+        push.send(zmq::buffer("x", 1), i < 299 ? zmq::send_flags::sndmore : zmq::send_flags::none);
+    while (log.empty())
+        loop.run(ev::NOWAIT);
+    context.shutdown();
+    turns();
+    EXPECT_EQ(log, (texts{"first|", make_error_code(funcptr::errc::context_terminated).message()}));
+}
+
+TEST_F(ZmqAsync, WhoWouldWaitWithoutALoopIsToldSoAtOnce)
+{
+    std::unique_ptr<zmq_async> pull;
+    {
+        ev::dynamic_loop mortal;
+        pull = std::make_unique<zmq_async>(mortal, context, socket_type::pull);
+    }
+    for (const zmq_async::timeout within : {zmq_async::timeout(), zmq_async::timeout(1h)}) {
+        auto task = receive(*pull, within);
+        task.start();
+        EXPECT_TRUE(task.done());
+    }
+    const auto why = std::make_error_code(std::errc::operation_canceled).message();
+    EXPECT_EQ(log, (texts{why, why}));
+}
+
+TEST_F(ZmqAsync, ATaskThatIsUnderWayMayBeAwaited)
+{
+    zmq_async pull(loop, context, socket_type::pull);
+    pull.bind("inproc://async");
+    auto push = peer(socket_type::push, "inproc://async");
+    auto first = receive_one(pull);
+    auto second = receive_one(pull);
+    first.start(); // both at once
+    second.start();
+    auto awaiting = both(first, second);
+    awaiting.start();
+    turns();
+    EXPECT_TRUE(log.empty());
+    push.send(zmq::buffer(std::string("a")));
+    push.send(zmq::buffer(std::string("b")));
+    turns();
+    EXPECT_EQ(log, (texts{"a", "b", "both"}));
+    EXPECT_TRUE(awaiting.done());
 }
 
 } // namespace

@@ -13,7 +13,8 @@
 // Threads: those of zmq_event.h. Lifetime: a coroutine that is destroyed while it waits is simply
 // forgotten. When the socket is closed or destroyed, those who wait for it go on from the loop,
 // with std::errc::operation_canceled; they must not use the socket then. When the loop is gone
-// nobody goes on. What a coroutine throws out of itself reaches the loop's error handling (loop.h).
+// nobody goes on, and who would wait from then on is told operation_canceled at once. What a
+// coroutine throws out of itself reaches the loop's error handling (loop.h).
 //
 //     funcptr::zmq_task echo(funcptr::zmq_async& socket)
 //     {
@@ -261,7 +262,7 @@ private:
     /// Why nobody may wait here, if so.
     std::error_code refusal(const detail::zmq_waiters& list) const noexcept
     {
-        if (closed())
+        if (closed() || !watched()) // or its loop is gone
             return std::make_error_code(std::errc::operation_canceled);
         return list.size() < limit_ ? std::error_code() : make_error_code(errc::limit);
     }
@@ -306,10 +307,11 @@ public:
 
     /// Runs it up to where it first waits. What it throws until there is thrown from here, what it
     /// throws later goes to the loop. REQUIRES: not started yet.
-    void start() { coroutine_.resume(); }
+    inline void start();
     bool done() const noexcept { return coroutine_.done(); }
 
-    /// co_await task: starts it, goes on at its end, and rethrows what it threw.
+    /// co_await task: starts it if nobody has, goes on at its end, and rethrows what it threw
+    /// meanwhile. One may await it. REQUIRES: who awaits is not destroyed before the task is.
     auto operator co_await() noexcept;
 
 private:

@@ -208,7 +208,10 @@ inline void zmq_async::read()
         auto& message = *one.message_;
         do {
             message.emplace_back();
-            recv(message.back());
+            if (!recv(message.back())) { // the context ends in the midst of a message
+                message.clear();
+                return;
+            }
         } while (more());
         if (!go_on(one, {}))
             return;
@@ -258,6 +261,7 @@ inline void zmq_async::cancel() noexcept
 // --- the task ---------------------------------------------------------------------------------
 
 struct zmq_task::promise_type {
+    bool started = false;
     std::coroutine_handle<> waiting; // who awaits it
     std::exception_ptr thrown;
 
@@ -285,6 +289,12 @@ struct zmq_task::promise_type {
     }
 };
 
+inline void zmq_task::start()
+{
+    coroutine_.promise().started = true;
+    coroutine_.resume();
+}
+
 inline auto zmq_task::operator co_await() noexcept
 {
     struct awaiter {
@@ -293,6 +303,8 @@ inline auto zmq_task::operator co_await() noexcept
         std::coroutine_handle<> await_suspend(std::coroutine_handle<> waiting) const noexcept
         {
             task.promise().waiting = waiting;
+            if (std::exchange(task.promise().started, true))
+                return std::noop_coroutine(); // it waits for something itself
             return task;
         }
         void await_resume() const
