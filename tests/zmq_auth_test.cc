@@ -388,6 +388,17 @@ TEST(ZmqAllowList, HasALimit)
 {
     EXPECT_EQ(failure([] { (void)zmq_allow_list::parse("null a\nnull b\nnull c\n", "l", 2); }),
               "l:3:6: more than 2 entries");
+    const std::string full = "null a\nplain b c\n";
+    EXPECT_EQ(zmq_allow_list::parse(full + full, "l", 2).size(), 2u) << "an entry is replaced";
+}
+
+TEST(ZmqAllowList, AFileThatCannotBeReadOrHasNoEndIsRefusedByName)
+{
+    EXPECT_EQ(failure([] { (void)zmq_allow_list::from_file("/"); }),
+              "cannot read /: Is a directory");
+    EXPECT_EQ(
+        failure([] { (void)zmq_allow_list::from_file("/dev/zero", 1); }).find("/dev/zero: more"),
+        0u);
 }
 
 } // namespace

@@ -13,7 +13,10 @@
 //
 // Threads: those of zmq_event.h; the sockets that it guards may be of any thread of the context.
 // Lifetime: the context must outlive it; without it libzmq lets everybody in again, so close the
-// guarded sockets first. Legal in its callback: everything, destroying it included.
+// guarded sockets first. Where a NULL socket with a zap_domain is among them this is a must: if the
+// handler goes in the midst of a NULL handshake, libzmq aborts the process (an assertion in
+// zap_client.cpp; CURVE and PLAIN ask in one go). Legal in its callback: everything, destroying it
+// included.
 //
 //     funcptr::zmq_auth auth(loop, context, funcptr::zmq_allow_list::from_file("clients"));
 //     auth.on_decision([](const auto& each) { std::clog << each.text() << '\n'; });
@@ -80,7 +83,7 @@ private:
     friend class zmq_auth;
     void add_words(detail::allow_list_words& words);
     void allow_curve_words(const std::string& key, detail::allow_list_words& words);
-    void check_room() const;
+    void check_room(bool replaces) const;
 
     std::size_t limit_;
     std::unordered_map<std::string, std::string> curve_; // 32 bytes to user id

@@ -81,10 +81,19 @@ struct allow_list_words {
 inline zmq_allow_list zmq_allow_list::from_file(const std::string& path, std::size_t limit)
 {
     std::ifstream file(path, std::ios::binary);
-    if (!file)
+    // An entry takes half of this; the rest is for comments.
+    const std::size_t most = 1024 * (std::min<std::size_t>(limit, 1'000'000'000) + 1024);
+    std::string text;
+    std::array<char, 4096> block{};
+    while (file.read(block.data(), block.size()), file.gcount() != 0) {
+        text.append(block.data(), static_cast<std::size_t>(file.gcount()));
+        if (text.size() > most)
+            throw error(errc::limit, path + ": more than " + std::to_string(most) + " bytes for "
+                                         + std::to_string(limit) + " entries");
+    }
+    if (!file.eof()) // it could not be opened, or not be read: a directory
         throw error(errno_code(errno),
                     "cannot read " + path + ": " + std::generic_category().message(errno));
-    const std::string text((std::istreambuf_iterator<char>(file)), {});
     return parse(text, path, limit);
 }
 
@@ -140,9 +149,9 @@ inline void zmq_allow_list::allow_curve_words(const std::string& key,
     allow_curve(key, words.next());
 }
 
-inline void zmq_allow_list::check_room() const
+inline void zmq_allow_list::check_room(bool replaces) const
 {
-    if (size() >= limit_)
+    if (!replaces && size() >= limit_)
         throw error(errc::limit, "more than " + std::to_string(limit_) + " entries");
 }
 
@@ -156,7 +165,7 @@ inline void zmq_allow_list::allow_curve(const std::string& public_key, const std
                                        + "' is not a public key: 40 characters of Z85");
     if (!user_id.empty())
         detail::check_zap_field("user id", user_id);
-    check_room();
+    check_room(curve_.count(key) != 0);
     curve_[std::move(key)] = user_id.empty() ? public_key : user_id;
 }
 
@@ -164,14 +173,14 @@ inline void zmq_allow_list::allow_plain(const std::string& name, const std::stri
 {
     detail::check_zap_field("name", name);
     detail::check_zap_field("password of " + detail::printable(name), password);
-    check_room();
+    check_room(plain_.count(name) != 0);
     plain_[name] = password;
 }
 
 inline void zmq_allow_list::allow_null(const std::string& domain)
 {
     detail::check_zap_field("domain", domain);
-    check_room();
+    check_room(null_.count(domain) != 0);
     null_.insert(domain);
 }
 
@@ -190,8 +199,10 @@ inline void zmq_auth::read()
     // Of the request: version, request id, domain, address, identity, mechanism, credentials.
     constexpr std::size_t most_frames = 9; // PLAIN has two credentials; one more shows too many
     std::vector<std::string> request;
+    zmq::message_t frame;
     do {
-        const auto& frame = recv();
+        if (!recv(frame))
+            return; // the context ends
         if (request.size() < most_frames)
             request.push_back(
                 std::string(frame.data<char>(), std::min<std::size_t>(frame.size(), 4096)));
