@@ -223,4 +223,66 @@ TEST_F(ZmqMonitor, EveryEventHasItsLine)
     EXPECT_EQ(text(static_cast<zmq_connection>(0x8000), 0), "tcp://h:1: event 32768");
 }
 
+/// Fills a monitor's queue until the I/O thread waits for room in it, and no message moves.
+class stuck_io_thread {
+public:
+    stuck_io_thread(zmq::context_t& context, zmq_channel& failing)
+        : pull_(context, socket_type::pull)
+        , push_(context, socket_type::push)
+    {
+        pull_.set(zmq::sockopt::linger, 0);
+        push_.set(zmq::sockopt::linger, 0);
+        pull_.bind("tcp://127.0.0.1:*");
+        push_.connect(pull_.get(zmq::sockopt::last_endpoint));
+        pull_.set(zmq::sockopt::rcvtimeo, 500);
+        for (int i = 0; i < 20; ++i)
+            failing.connect("tcp://127.0.0.1:1"); // nobody listens on tcpmux
+        while (moves()) {
+        }
+        pull_.set(zmq::sockopt::rcvtimeo, 60'000);
+    }
+    bool moves()
+    {
+        push_.send(zmq::buffer("x", 1));
+        zmq::message_t got;
+        return pull_.recv(got).has_value();
+    }
+
+private:
+    zmq::socket_t pull_;
+    zmq::socket_t push_;
+};
+
+TEST_F(ZmqMonitor, WithAFullQueueMonitorAndSocketMayGoAllTheSame)
+{
+    for (const bool socket_first : {false, true}) {
+        SCOPED_TRACE(socket_first);
+        events.clear();
+        auto push = std::make_unique<zmq_channel>(loop, context, socket_type::push);
+        push->set(zmq::sockopt::reconnect_ivl, 1);
+        auto monitor = std::make_unique<zmq_monitor>(loop, context, *push, keep(),
+                                                     funcptr::zmq_monitor_options{.queue = 1});
+        stuck_io_thread io(context, *push);
+        if (socket_first) {
+            push.reset();
+            until(zmq_connection::monitor_stopped);
+            EXPECT_GT(events.size(), 1000u) << "what waited is told first";
+            EXPECT_EQ(events.back().type, zmq_connection::monitor_stopped);
+            EXPECT_FALSE(monitor->active());
+        } else {
+            monitor.reset();
+        }
+        EXPECT_TRUE(io.moves());
+    }
+}
+
+TEST_F(ZmqMonitor, ASocketThatFindsTheContextGoneStopsItsMonitor)
+{
+    zmq_channel push(loop, context, socket_type::push);
+    const zmq_monitor monitor(loop, context, push, keep());
+    context.shutdown();
+    EXPECT_EQ(push.send("x").what, funcptr::zmq_sent::outcome::closed);
+    EXPECT_FALSE(monitor.active()) << "it would speak to a handle that is nobody's";
+}
+
 } // namespace

@@ -22,7 +22,9 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
+#include <deque>
 #include <functional>
+#include <new>
 #include <string>
 #include <utility>
 
@@ -96,9 +98,13 @@ private:
     void start(void* socket, int events);
     void stop() noexcept;
     void socket_closes() noexcept override { stop(); }
+    void make_room() noexcept;
+    bool take(zmq_connection_event& event);
     void read() override;
 
     void* monitored_ = nullptr; // valid as long as it is hooked
+    int events_ = 0;
+    std::deque<zmq_connection_event> waiting_; // taken before the loop asked for them
     callback<const zmq_connection_event&> on_event_;
 };
 
@@ -125,7 +131,9 @@ inline const char* zap_status_text(std::uint32_t status) noexcept
 inline void zmq_monitor::start(void* socket, int events)
 {
     const auto endpoint = detail::monitor_endpoint();
-    if (zmq_socket_monitor(socket, endpoint.c_str(), events) != 0)
+    events_ = events;
+    // The last one always: it is why those of waiting_ are told.
+    if (zmq_socket_monitor(socket, endpoint.c_str(), events | ZMQ_EVENT_MONITOR_STOPPED) != 0)
         throw error(zmq_code(zmq_errno()),
                     std::string("cannot monitor a ZeroMQ socket: ") + zmq_strerror(zmq_errno()));
     monitored_ = socket;
@@ -141,25 +149,62 @@ inline void zmq_monitor::start(void* socket, int events)
 inline void zmq_monitor::stop() noexcept
 {
     unhook();
-    if (monitored_ != nullptr)
-        zmq_socket_monitor(std::exchange(monitored_, nullptr), nullptr, 0);
+    if (monitored_ == nullptr)
+        return;
+    make_room();
+    zmq_socket_monitor(std::exchange(monitored_, nullptr), nullptr, 0);
+}
+
+/// libzmq tells of the end through the queue, and waits for room there. If it is full, an I/O
+/// thread waits already, and holds the lock that the end needs: both would wait for ever.
+inline void zmq_monitor::make_room() noexcept
+{
+    zmq_connection_event event{};
+    try {
+        while (take(event))
+            waiting_.push_back(std::move(event)); // no more than the queue held
+    } catch (const std::bad_alloc&) {
+        waiting_.clear();
+    }
+}
+
+/// False when none is there. A message that is not libzmq's is taken for an event of type 0.
+inline bool zmq_monitor::take(zmq_connection_event& event)
+{
+    zmq::message_t head;
+    zmq::message_t endpoint;
+    if (!recv(head))
+        return false;
+    std::uint16_t type = 0;
+    std::uint32_t value = 0;
+    if (head.size() != sizeof type + sizeof value || !more() || !recv(endpoint) || more()) {
+        // Whoever found the endpoint's name may send anything.
+        while (more() && recv(endpoint)) {
+        }
+        event = {};
+        return true;
+    }
+    std::memcpy(&type, head.data(), sizeof type);
+    std::memcpy(&value, head.data<char>() + sizeof type, sizeof value);
+    event = {static_cast<zmq_connection>(type), value, endpoint.to_string()};
+    return true;
 }
 
 inline void zmq_monitor::read()
 {
-    auto& head = recv();
-    std::uint16_t type = 0;
-    std::uint32_t value = 0;
-    if (head.size() != sizeof type + sizeof value || !more())
-        return; // not libzmq's: whoever found the endpoint's name may send anything
-    std::memcpy(&type, head.data(), sizeof type);
-    std::memcpy(&value, head.data<char>() + sizeof type, sizeof value);
-    const zmq_connection_event event{static_cast<zmq_connection>(type), value, recv().to_string()};
+    zmq_connection_event event{};
+    if (!waiting_.empty()) { // older than what libzmq has; that is offered again
+        event = std::move(waiting_.front());
+        waiting_.pop_front();
+    } else if (!take(event)) {
+        return;
+    }
     if (event.type == zmq_connection::monitor_stopped) {
         unhook();
         monitored_ = nullptr;
     }
-    on_event_(event);
+    if ((events_ & static_cast<int>(event.type)) != 0)
+        on_event_(event);
 }
 
 inline std::string zmq_connection_event::text() const
