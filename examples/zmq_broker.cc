@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
 // zmq_broker.cc: a broker between clients and workers, encrypted and authenticated by CURVE. Who is
-// not on the list of keys gets in on neither side. When one side cannot take more, the other is not
-// read, until it can: nothing is lost and nothing grows.
+// not on the list of keys gets in on neither side. When the workers cannot take more, the clients
+// are not read, until they can: no request is lost, and nothing grows. An answer is, whose client
+// does not read what it asked for: a ROUTER drops it, and the others' go on.
 //
 // Build: c++ -std=c++20 -O2 zmq_broker.cc $(pkg-config --cflags --libs funcptr-zmq) -o zmq_broker
 // Run:   ./zmq_broker --keys > broker.key                  (once: its own public and secret key)
@@ -50,8 +51,9 @@ private:
     }
     void go_on()
     {
-        if (!held_.empty())
-            (void)to_.send(held_); // there is room: it was told
+        using outcome = funcptr::zmq_sent::outcome;
+        if (!held_.empty() && to_.send(held_).what == outcome::full)
+            return; // room, but not for one so large; it is told again
         held_.clear();
         from_.want_messages(true);
     }

@@ -181,4 +181,31 @@ TEST_F(ZmqBroker, LosesNothingWhenTheWorkersAreSlow)
     }
 }
 
+TEST_F(ZmqBroker, HandsOnWhatIsTooLargeForItsQueue)
+{
+    start("curve " + alice.open + " alice\ncurve " + worker.open + " worker\n");
+    auto client = connected(zmq::socket_type::dealer, for_clients, alice);
+    const std::string large(17 * 1024 * 1024, 'x'); // the queue takes 16 MiB
+    for (const char* name : {"a", "b", "c"}) {
+        client.send(zmq::buffer(name, 1), zmq::send_flags::sndmore);
+        client.send(zmq::buffer(large));
+    }
+    broker->wait_for("zap: 200 CURVE user alice");
+    for (int i = 0; i < 5; ++i) { // time enough for the first one to arrive and find no worker
+        const auto another = connected(zmq::socket_type::req, for_clients, alice);
+        broker->wait_for("zap: 200 CURVE user alice");
+    }
+    auto server = connected(zmq::socket_type::router, for_workers, worker);
+    for (const char* name : {"a", "b", "c"}) {
+        std::vector<zmq::message_t> frames;
+        do {
+            frames.emplace_back();
+            ASSERT_TRUE(server.recv(frames.back())) << "message " << name << broker->printed();
+        } while (frames.back().more());
+        ASSERT_GE(frames.size(), 2u);
+        EXPECT_EQ(frames[frames.size() - 2].to_string(), name);
+        EXPECT_EQ(frames.back().size(), large.size());
+    }
+}
+
 } // namespace
