@@ -7,7 +7,7 @@
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size)
 {
     static const fuzz::contexts contexts;
-    funcptr::SSLFilter victim(contexts.client);
+    funcptr::SSLFilter victim(contexts.client_for({data, size}));
     funcptr::SSLFilter peer(contexts.server);
     fuzz::feed(victim, peer, {data, size});
     return 0;

@@ -43,7 +43,7 @@ std::string sealed(std::string secret, std::span<const std::uint8_t> input)
     std::string wire;
     for (std::size_t at = 0; at + 3 <= input.size() && wire.size() < 60'000;) {
         const std::uint8_t type = input[at];
-        const std::size_t wanted = (input[at + 1] | (input[at + 2] << 8U)) % 16'385;
+        const std::size_t wanted = (input[at + 1] + input[at + 2] * std::size_t{256}) % 16'385;
         const std::size_t size = std::min(wanted, input.size() - at - 3);
         const std::string content(input.begin() + static_cast<std::ptrdiff_t>(at + 3),
                                   input.begin() + static_cast<std::ptrdiff_t>(at + 3 + size));

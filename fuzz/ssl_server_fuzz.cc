@@ -8,7 +8,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 {
     static const fuzz::contexts contexts;
     funcptr::SSLFilter victim(contexts.server);
-    funcptr::SSLFilter peer(contexts.client);
+    funcptr::SSLFilter peer(contexts.client_for({data, size}));
     fuzz::feed(victim, peer, {data, size});
     return 0;
 }

@@ -8,6 +8,7 @@
 //     bit  3    the handshake is done before, by a real peer; the rest falls upon what it then
 //               sends: pairs of bytes, how far to go on and what to XOR there
 //     bit  4    the application does not read
+//     bit  5    the handshake is one of TLS 1.2
 #pragma once
 
 #include <openssl/err.h>
@@ -44,10 +45,23 @@ struct contexts {
                                  .key_pem = identity.key_pem,
                                  .alpn = {"h2", "http/1.1"},
                                  .limits = small_limits()}};
-    funcptr::tls_context client{{.trust_pem = identity.certificate_pem,
-                                 .server_name = "localhost",
-                                 .alpn = {"h2"},
-                                 .limits = small_limits()}};
+    funcptr::tls_context client{client_until(funcptr::tls_version::tls1_3)};
+    funcptr::tls_context tls12_client{client_until(funcptr::tls_version::tls1_2)};
+
+    const funcptr::tls_context& client_for(std::span<const std::uint8_t> input) const
+    {
+        return !input.empty() && (input[0] & 32U) != 0 ? tls12_client : client;
+    }
+
+private:
+    funcptr::tls_config client_until(funcptr::tls_version newest) const
+    {
+        return {.trust_pem = identity.certificate_pem,
+                .server_name = "localhost",
+                .alpn = {"h2"},
+                .max_version = newest,
+                .limits = small_limits()};
+    }
 };
 
 inline void require(bool ok)

@@ -552,6 +552,31 @@ TEST(SSLFilter, DataInFlightDoesNotDisturbTheClose)
     EXPECT_EQ(pair.server.cause().kind, close_kind::clean);
 }
 
+// In TLS 1.2 OpenSSL has an internal error of its own for a record that is too short for its tag.
+TEST(SSLFilter, ARecordTooShortToBeOneIsThePeersFault)
+{
+    for (const auto version : {tls_version::tls1_2, tls_version::tls1_3})
+        for (const char* cipher : {"ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-CHACHA20-POLY1305",
+                                   "ECDHE-ECDSA-AES128-CCM"})
+            for (const char type : {'\x14', '\x15', '\x16', '\x17'})
+                for (const char size : {'\0', '\1', '\2', '\x0f', '\x17', '\x18'}) {
+                    tls_config config = with_versions(client_config(), version);
+                    tls_config server = server_config();
+                    config.ciphers_tls12 = server.ciphers_tls12 = cipher;
+                    tls_pair pair(config, server);
+                    ASSERT_TRUE(pair.connect());
+                    const std::string header{type, 3, 3, 0, size};
+                    pair.server.nread().append(header
+                                               + std::string(static_cast<std::size_t>(size), 'x'));
+                    pair.network.run();
+                    EXPECT_EQ(pair.server.cause().kind, close_kind::local_alert)
+                        << pair.server.cause().text;
+                    EXPECT_GT(pair.server.cause().code, 0);
+                    EXPECT_EQ(pair.client.cause().kind, close_kind::peer_alert);
+                    EXPECT_EQ(pair.client.cause().code, pair.server.cause().code);
+                }
+}
+
 TEST(SSLFilter, GarbageAtAnyMomentEndsWithAValueAndWithinTheBounds)
 {
     const tls_context client_side(client_config());

@@ -40,6 +40,8 @@ inline std::string local_text(const failure& what)
     const char* guess = plaintext_guess(what.link.first_bytes(), what.role);
     if (!what.link.established && guess != nullptr)
         return guess;
+    if (is_short_record(what.code))
+        return "the peer sent a record that is too short to be encrypted";
     const bool server = what.role == tls_role::server;
     switch (ERR_GET_LIB(what.code) == ERR_LIB_SSL ? ERR_GET_REASON(what.code) : 0) {
     case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
@@ -101,7 +103,8 @@ inline close_cause describe(const failure& what)
                 .depth = link.refusal.depth,
                 .text = std::move(text)};
     }
-    const bool protocol = from_ssl && reason != ERR_R_INTERNAL_ERROR;
+    const bool protocol =
+        (from_ssl && reason != ERR_R_INTERNAL_ERROR) || is_short_record(what.code);
     return {.kind = protocol ? close_kind::local_alert : close_kind::internal,
             .code = protocol && link.alert_sent > 0 ? link.alert_sent : 0,
             .text = (protocol ? "local_alert: " : "internal: ") + local_text(what)};

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <openssl/err.h>
+#include <openssl/proverr.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
@@ -47,6 +48,15 @@ inline std::string error_text()
     return error_text(ERR_peek_error());
 }
 
+/// In TLS 1.2 OpenSSL has an "internal error" for a record too short to hold its own tag, which is
+/// the peer's doing; the cipher's entry before it says so (GCM's and CCM's first, ChaCha20's).
+inline bool is_short_record(unsigned long code) noexcept
+{
+    return ERR_GET_LIB(code) == ERR_LIB_PROV
+           && (ERR_GET_REASON(code) == PROV_R_INVALID_AAD
+               || ERR_GET_REASON(code) == PROV_R_INVALID_DATA);
+}
+
 /// The oldest entry that the TLS layer itself made, or else the oldest. A cipher's own failure
 /// comes before it in the queue and says less ("cipher operation failed"). Empties the queue.
 inline unsigned long take_tls_error() noexcept
@@ -55,7 +65,8 @@ inline unsigned long take_tls_error() noexcept
     while (const unsigned long code = ERR_get_error()) {
         if (ERR_GET_LIB(code) == ERR_LIB_SSL) {
             ERR_clear_error();
-            return code;
+            const bool vague = ERR_GET_REASON(code) == ERR_R_INTERNAL_ERROR;
+            return vague && is_short_record(oldest) ? oldest : code;
         }
     }
     return oldest;
