@@ -4,11 +4,9 @@
 // made (SSL_CTX_new applies it silently) is set here again, so that a program speaks the same TLS
 // wherever it runs.
 
-#include <openssl/evp.h>
 #include <openssl/x509v3.h>
 
 #include <algorithm>
-#include <array>
 #include <limits>
 #include <new>
 #include <string>
@@ -17,8 +15,8 @@
 #include "detail/tls_config_check.h"
 #include "detail/tls_names.h"
 #include "detail/tls_pem.h"
-#include "detail/tls_refusal.h"
 #include "detail/tls_state.h"
+#include "detail/tls_trust.h"
 #include "funcptr/error.h"
 #include "funcptr/ssl_filter.h"
 
@@ -44,14 +42,11 @@ constexpr const char* signatures =
 constexpr int security_level = 2; // 112 bits; SSL_CTX_set_security_level(3)
 // Sessions kept for 0-RTT, about 1 KB each; the oldest goes, and its client makes a full handshake.
 constexpr long most_early_sessions = 10'000;
-constexpr int longest_chain = 10; // intermediates; public chains have one or two
+constexpr std::size_t tickets_per_handshake = 2; // OpenSSL's default: a browser opens two at once
 
-/// ok: what an OpenSSL call returned; step: what it was to do.
-void require(bool ok, const std::string& step)
-{
-    if (!ok)
-        throw error(errc::bad_configuration, step + ": " + error_text());
-}
+struct free_ciphers {
+    void operator()(STACK_OF(SSL_CIPHER) * list) const noexcept { sk_SSL_CIPHER_free(list); }
+};
 
 loaded_identity load_identity(const tls_identity& config)
 {
@@ -133,87 +128,6 @@ void use_identities(tls_state& state, const tls_config& config)
     }
     if (state.identities.size() > 1)
         SSL_CTX_set_cert_cb(state.ctx.get(), choose_identity, &state);
-}
-
-/// SSL_CTX_set_verify: notes what was refused, and changes no verdict.
-int on_verdict(int accepted, X509_STORE_CTX* store)
-{
-    if (accepted != 1)
-        note_refused_certificate(store);
-    return accepted;
-}
-
-void trust_certificates(SSL_CTX* ctx, const pem_source& source, bool tell_clients)
-{
-    if (source.empty())
-        return;
-    for (const x509_ptr& one : read_certificates(source)) {
-        require(X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx), one.get()) == 1, source.origin);
-        if (tell_clients)
-            require(SSL_CTX_add_client_CA(ctx, one.get()) == 1, source.origin);
-    }
-}
-
-void use_revocation_lists(SSL_CTX* ctx, const pem_source& source)
-{
-    if (source.empty())
-        return;
-    X509_STORE* store = SSL_CTX_get_cert_store(ctx);
-    for (const x509_crl_ptr& one : read_revocation_lists(source))
-        require(X509_STORE_add_crl(store, one.get()) == 1, source.origin);
-    // The leaf only: CRL_CHECK_ALL would ask for a list of every CA above it, which few have.
-    X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK);
-}
-
-int verify_mode(const tls_config& config)
-{
-    if (config.role == tls_role::client)
-        return config.insecure_skip_verification ? SSL_VERIFY_NONE : SSL_VERIFY_PEER;
-    switch (config.client_certificates) {
-    case tls_client_certificates::none:
-        return SSL_VERIFY_NONE;
-    case tls_client_certificates::optional:
-        return SSL_VERIFY_PEER;
-    case tls_client_certificates::required:
-        break;
-    }
-    return SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
-}
-
-/// A ticket may only be taken where the certificate in it would be accepted as well; OpenSSL wants
-/// a name for that "where", and fails every resumption of a verifying server that has none.
-void set_session_context(SSL_CTX* ctx, const std::string& trust, int mode)
-{
-    const std::string whole = std::to_string(mode) + "\n" + trust;
-    std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-    unsigned size = 0;
-    require(EVP_Digest(whole.data(), whole.size(), digest.data(), &size, EVP_sha256(), nullptr) == 1
-                && SSL_CTX_set_session_id_context(ctx, digest.data(), size) == 1,
-            "the session context cannot be set");
-}
-
-void use_trust(tls_state& state, const tls_config& config)
-{
-    SSL_CTX* ctx = state.ctx.get();
-    const bool client = config.role == tls_role::client;
-    const pem_source file = load_pem("trust", config.trust_file, {});
-    const pem_source text = load_pem("trust", {}, config.trust_pem);
-    const pem_source crl_file = load_pem("crl", config.crl_file, {});
-    const pem_source crl_text = load_pem("crl", {}, config.crl_pem);
-
-    trust_certificates(ctx, file, !client);
-    trust_certificates(ctx, text, !client);
-    use_revocation_lists(ctx, crl_file);
-    use_revocation_lists(ctx, crl_text);
-    if (!file.empty() || !text.empty())
-        X509_STORE_set_flags(SSL_CTX_get_cert_store(ctx), X509_V_FLAG_PARTIAL_CHAIN);
-    else if (client && !config.insecure_skip_verification)
-        require(SSL_CTX_set_default_verify_paths(ctx) == 1, "the system's roots");
-
-    SSL_CTX_set_verify(ctx, verify_mode(config), on_verdict);
-    SSL_CTX_set_verify_depth(ctx, longest_chain);
-    set_session_context(ctx, file.text + text.text + crl_file.text + crl_text.text,
-                        verify_mode(config));
 }
 
 /// SSL_CTX_set_alpn_select_cb: our own first that the client offers too (RFC 7301, 3.2).

@@ -541,6 +541,14 @@ TEST_P(TlsRefusals, RevocationListsAreHeeded)
     client.crl_pem = make_revocation_list(all.authority, {});
     end_pair pair = make(with_versions(client, GetParam().version), server_side());
     EXPECT_TRUE(pair.connect()) << pair.client.cause().text;
+
+    // What stands above the peer's own certificate is looked up where there is a list.
+    client.crl_pem = make_revocation_list(all.intermediate, {});
+    end_pair unlisted = make(with_versions(client, GetParam().version),
+                             with_versions(server_config(all.chained), GetParam().version));
+    EXPECT_TRUE(unlisted.connect()) << unlisted.client.cause().text;
+    client.crl_pem += make_revocation_list(all.authority, {all.intermediate});
+    expect_refused(client, server_config(all.chained), "the certificate was revoked", 44);
 }
 
 TEST_P(TlsRefusals, NamesAndAddressesOfTheCertificateAreAccepted)
@@ -605,6 +613,23 @@ TEST_P(TlsRefusals, AClientsCertificateIsAskedForAndVerified)
     EXPECT_NE(foreign.server.cause().kind, close_kind::none);
     EXPECT_FALSE(foreign.server.state() == filter_state::open);
     EXPECT_TRUE(foreign.client.closed());
+
+    struct {
+        const issued& identity;
+        const char* words;
+        int alert;
+    } const refused[] = {{all.expired, "verify: the certificate expired on 20", 45},
+                         {all.client, "verify: the certificate was revoked", 44}};
+    tls_config careful = server;
+    careful.crl_pem = make_revocation_list(all.authority, {all.client});
+    for (const auto& each : refused) {
+        end_pair pair = make(with(each.identity), careful);
+        pair.connect();
+        EXPECT_EQ(pair.server.cause().kind, close_kind::verify) << pair.server.cause().text;
+        EXPECT_EQ(pair.server.cause().text.find(each.words), 0U) << pair.server.cause().text;
+        EXPECT_EQ(pair.client.cause().kind, close_kind::peer_alert) << pair.client.cause().text;
+        EXPECT_EQ(pair.client.cause().code, each.alert) << pair.client.cause().text;
+    }
 
     server.client_certificates = tls_client_certificates::optional;
     end_pair left_out = make(client_side(), server);

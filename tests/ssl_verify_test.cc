@@ -3,6 +3,7 @@
 // Whom one talks to: chains, names, client certificates, revocation, resumption.
 
 #include <gtest/gtest.h>
+#include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
 
 #include <utility>
@@ -203,13 +204,48 @@ TEST(SSLFilter, ARevokedCertificateIsRefused)
     EXPECT_EQ(uncovered.client.cause().code, X509_V_ERR_UNABLE_TO_GET_CRL);
 }
 
+// A list speaks of the CAs above the peer's own certificate, too, where there is one.
+TEST(SSLFilter, ARevokedIntermediateIsRefused)
+{
+    const certificate_set& all = certificates();
+    const std::string of_the_leaf = make_revocation_list(all.intermediate, {});
+    const auto visit = [&](const std::string& lists, const std::string& trust) {
+        tls_config client = client_config();
+        client.crl_pem = lists;
+        client.trust_pem = trust;
+        tls_pair pair(client, server_config(all.chained));
+        pair.network.run();
+        return pair.client.cause();
+    };
+    const std::string& root = all.authority.certificate_pem;
+    const close_cause refused =
+        visit(of_the_leaf + make_revocation_list(all.authority, {all.intermediate}), root);
+    EXPECT_EQ(refused.code, X509_V_ERR_CERT_REVOKED) << refused.text;
+    EXPECT_EQ(refused.depth, 1);
+    EXPECT_TRUE(holds(refused.text, "CN=Test Intermediate")) << refused.text;
+
+    EXPECT_FALSE(visit(of_the_leaf + make_revocation_list(all.authority, {}), root));
+    EXPECT_FALSE(visit(of_the_leaf, root)); // nobody speaks of the intermediate: as it is
+    EXPECT_EQ(visit(make_revocation_list(all.authority, {}), root).code,
+              X509_V_ERR_UNABLE_TO_GET_CRL); // but the leaf must be covered
+
+    // An intermediate trusted by itself, whose issuer is not there to vouch for the root's list.
+    const std::string& pinned = all.intermediate.certificate_pem;
+    EXPECT_FALSE(visit(of_the_leaf, pinned));
+    EXPECT_FALSE(visit(of_the_leaf + make_revocation_list(all.authority, {}), pinned));
+    // A list that its issuer did not sign is no list, for the leaf as for those above it.
+    issued forger = make_certificate({.common_name = "Test Intermediate", .authority = true});
+    EXPECT_TRUE(visit(make_revocation_list(forger, {}), root));
+}
+
 // -- the server looks at the client's
 // ------------------------------------------------------------------
 
 tls_config asking(tls_client_certificates how)
 {
     tls_config config = server_config();
-    config.trust_pem = certificates().authority.certificate_pem;
+    if (how != tls_client_certificates::none)
+        config.trust_pem = certificates().authority.certificate_pem;
     config.client_certificates = how;
     return config;
 }
@@ -260,6 +296,65 @@ TEST(SSLFilter, AnOptionalCertificateMayBeLeftOutButMustBeGood)
     EXPECT_EQ(bad.server.cause().kind, close_kind::verify) << bad.server.cause().text;
     EXPECT_EQ(bad.client.cause().kind, close_kind::peer_alert);
     EXPECT_EQ(bad.client.cause().code, 48); // unknown_ca
+}
+
+TEST(SSLFilter, AServerRefusesAClientsCertificateAndSaysWhy)
+{
+    const certificate_set& all = certificates();
+    const issued server_only =
+        make_certificate({.common_name = "bob", .usage = "serverAuth"}, &all.authority);
+    tls_config config = asking(tls_client_certificates::required);
+    config.crl_pem = make_revocation_list(all.authority, {all.client});
+    struct {
+        const issued& identity;
+        int reason;
+        int alert;
+    } const cases[] = {
+        {all.expired, X509_V_ERR_CERT_HAS_EXPIRED, 45},
+        {all.future, X509_V_ERR_CERT_NOT_YET_VALID, 42},
+        {all.self_signed, X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT, 48},
+        {all.foreign, X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY, 48},
+        {all.client, X509_V_ERR_CERT_REVOKED, 44},
+        {server_only, X509_V_ERR_INVALID_PURPOSE, 43},
+    };
+    for (const auto& each : cases)
+        for (const auto version : {tls_version::tls1_2, tls_version::tls1_3}) {
+            tls_pair pair(with_versions(with_certificate(each.identity), version), config);
+            pair.client.awrite().append("secret");
+            pair.network.run();
+            EXPECT_EQ(pair.server.cause().kind, close_kind::verify) << pair.server.cause().text;
+            EXPECT_EQ(pair.server.cause().code, each.reason) << pair.server.cause().text;
+            EXPECT_EQ(pair.server.cause().depth, 0);
+            EXPECT_TRUE(pair.server.aread().empty());
+            EXPECT_EQ(pair.client.cause().kind, close_kind::peer_alert);
+            EXPECT_EQ(pair.client.cause().code, each.alert) << pair.client.cause().text;
+        }
+}
+
+// More names than the handshake has room to tell: none is told, and the client offers what it has.
+TEST(SSLFilter, AServerMayTrustMoreClientsThanItCanName)
+{
+    tls_config config = asking(tls_client_certificates::required);
+    const issued long_name = make_certificate({.common_name = "0" + std::string(60, 'x')});
+    config.trust_pem += long_name.certificate_pem;
+    const tls_context few(config);
+    for (int i = 1; i < 900; ++i) // 75 bytes each
+        config.trust_pem +=
+            make_certificate({.common_name = std::to_string(i) + std::string(60, 'x')})
+                .certificate_pem;
+    const tls_context many(config);
+    for (const auto version : {tls_version::tls1_2, tls_version::tls1_3})
+        for (const bool told : {true, false}) {
+            const tls_context client(
+                with_versions(with_certificate(certificates().client), version));
+            tls_pair pair(client, told ? few : many);
+            EXPECT_TRUE(pair.connect()) << pair.server.cause().text;
+            EXPECT_TRUE(pair.server.peer().verified);
+            EXPECT_EQ(sk_X509_NAME_num(SSL_get0_peer_CA_list(pair.client.native_handle())),
+                      told                             ? 2
+                      : version == tls_version::tls1_2 ? 0
+                                                       : -1);
+        }
 }
 
 // Trap 10: "established" is not "accepted".

@@ -318,16 +318,29 @@ TEST_P(TheirClients, AreRefusedWithoutACertificateWhereOneIsRequired)
     EXPECT_EQ(ours_.cause.text, "local_alert: the client sent no certificate, and one is required");
 }
 
-TEST_P(TheirClients, AreRefusedWithACertificateOfAnIssuerWeDoNotTrust)
+TEST_P(TheirClients, AreRefusedWithACertificateThatIsNotGood)
 {
-    wishes foreign = want();
-    foreign.identity = "self_signed";
-    const auto done = speak(asking(server()), foreign);
-    EXPECT_EQ(done.out.find("hello from SSLFilter"), std::string::npos);
-    EXPECT_EQ(ours_.cause.kind, close_kind::verify) << ours_.cause.text;
-    EXPECT_EQ(ours_.cause.depth, 0);
-    EXPECT_EQ(ours_.cause.text, "verify: the certificate is self-signed (to believe it, give it as "
-                                "trust_file) [CN=self]");
+    const struct {
+        const char* identity;
+        const char* words;
+    } cases[] = {
+        {"self_signed",
+         "verify: the certificate is self-signed (to believe it, give it as trust_file) [CN=self]"},
+        {"foreign", "verify: the certificate's issuer is not one that we trust"},
+        {"expired", "verify: the certificate expired on 20"},
+        {"client", "verify: the certificate was revoked [CN=alice]"},
+    };
+    tls_config config = asking(server());
+    config.crl_pem = make_revocation_list(certificates().authority, {certificates().client});
+    for (const auto& each : cases) {
+        wishes bad = want();
+        bad.identity = each.identity;
+        const auto done = speak(config, bad);
+        EXPECT_EQ(done.out.find("hello from SSLFilter"), std::string::npos) << each.identity;
+        EXPECT_EQ(ours_.cause.kind, close_kind::verify) << ours_.cause.text;
+        EXPECT_EQ(ours_.cause.depth, 0);
+        EXPECT_EQ(ours_.cause.text.find(each.words), 0U) << ours_.cause.text;
+    }
 }
 
 TEST_P(TheirClients, AgreeOnAnApplicationProtocol)

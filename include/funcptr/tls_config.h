@@ -98,7 +98,8 @@ struct tls_config {
     /// enough as it is, also an intermediate without its root.
     std::string trust_file{};
     std::string trust_pem{};
-    /// Revocation lists; given one, the peer's own certificate must be covered by a list.
+    /// Revocation lists; given one, the peer's own certificate must be covered by a list, and the
+    /// CAs above it are looked up where there is one for them.
     std::string crl_file{};
     std::string crl_pem{};
     /// Client: accept any certificate of anybody. Whoever can redirect the packets reads and alters

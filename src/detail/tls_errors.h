@@ -17,6 +17,8 @@
 #include <string>
 #include <system_error>
 
+#include "funcptr/error.h"
+
 namespace funcptr::detail {
 
 /// Empties the queue. Peeking first: clearing walks all 16 entries, peeking looks at two numbers,
@@ -70,6 +72,13 @@ inline unsigned long take_tls_error() noexcept
         }
     }
     return oldest;
+}
+
+/// ok: what an OpenSSL call returned; step: what it was to do. Throws funcptr::error.
+inline void require(bool ok, const std::string& step)
+{
+    if (!ok)
+        throw error(errc::bad_configuration, step + ": " + error_text());
 }
 
 template <auto Free>
