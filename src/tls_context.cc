@@ -181,7 +181,9 @@ void use_protocol(SSL_CTX* ctx, const tls_config& config)
                 == 1,
             "ciphers_tls13 \"" + tls13 + "\"");
     require(SSL_CTX_set1_groups_list(ctx, groups) == 1, "the key exchange groups");
-    require(SSL_CTX_set1_sigalgs_list(ctx, signatures) == 1, "the signature algorithms");
+    require(SSL_CTX_set1_sigalgs_list(ctx, signatures) == 1
+                && SSL_CTX_set1_client_sigalgs_list(ctx, signatures) == 1,
+            "the signature algorithms");
 }
 
 void use_modes(SSL_CTX* ctx, const tls_config& config)
@@ -193,8 +195,9 @@ void use_modes(SSL_CTX* ctx, const tls_config& config)
                                  | SSL_OP_CIPHER_SERVER_PREFERENCE);
     if (!config.session_tickets)
         SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
-    if (!config.session_tickets && config.role == tls_role::server)
-        SSL_CTX_set_num_tickets(ctx, 0);
+    if (config.role == tls_role::server)
+        SSL_CTX_set_num_tickets(ctx, config.session_tickets ? tickets_per_handshake : 0);
+    SSL_CTX_set_block_padding(ctx, 0);
     // Nothing is cached on our side: a server's sessions travel in tickets, a client's are asked
     // for by session(), so that memory does not grow with the number of peers seen.
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);

@@ -3,6 +3,7 @@
 // What a tls_config may say, and how it is refused.
 
 #include <gtest/gtest.h>
+#include <openssl/conf.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #include <algorithm>
 #include <fstream>
 #include <functional>
+#include <memory>
 #include <thread>
 #include <vector>
 
@@ -289,6 +291,73 @@ TEST(TlsContext, ThePolicyIsOursAndNotTheSystems)
         const SSL_CIPHER* one = sk_SSL_CIPHER_value(ciphers, i);
         EXPECT_EQ(SSL_CIPHER_is_aead(one), 1) << SSL_CIPHER_get_name(one);
     }
+}
+
+/// Has OpenSSL read that as its openssl.cnf, for as long as it lives.
+class openssl_cnf {
+public:
+    explicit openssl_cnf(const std::string& ssl_settings)
+    {
+        const std::string path =
+            dir_.put("openssl.cnf", "openssl_conf = a\n[a]\nssl_conf = b\n[b]\n"
+                                    "system_default = c\n[c]\n"
+                                        + ssl_settings);
+        EXPECT_EQ(CONF_modules_load_file(path.c_str(), nullptr, 0), 1);
+    }
+    ~openssl_cnf() { CONF_modules_finish(); }
+    openssl_cnf(const openssl_cnf&) = delete;
+    openssl_cnf& operator=(const openssl_cnf&) = delete;
+
+private:
+    folder dir_;
+};
+
+// Trap 12: every SSL_CTX begins with the system's settings, in silence.
+TEST(TlsContext, AHostileOpensslCnfChangesNothing)
+{
+    const openssl_cnf hostile("MinProtocol = TLSv1\n"
+                              "MaxProtocol = TLSv1.2\n"
+                              "CipherString = ALL:@SECLEVEL=0\n"
+                              "Ciphersuites = TLS_CHACHA20_POLY1305_SHA256\n"
+                              "Options = UnsafeLegacyRenegotiation, -EncryptThenMac, Compression, "
+                              "-SessionTicket\n"
+                              "VerifyMode = Request\n"
+                              "Groups = P-521\n"
+                              "SignatureAlgorithms = RSA+SHA512\n"
+                              "ClientSignatureAlgorithms = RSA+SHA512\n"
+                              "NumTickets = 7\n"
+                              "RecordPadding = 4096\n");
+    const std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> plain(SSL_CTX_new(TLS_server_method()),
+                                                                  &SSL_CTX_free);
+    ASSERT_EQ(SSL_CTX_get_num_tickets(plain.get()), 7U); // it is in force
+    ASSERT_EQ(SSL_CTX_get_security_level(plain.get()), 0);
+
+    tls_config asking = server_config();
+    asking.trust_pem = certificates().authority.certificate_pem;
+    asking.client_certificates = tls_client_certificates::required;
+    tls_config alice = client_config();
+    alice.certificate_pem = certificates().client.certificate_pem; // ECDSA, SHA-256
+    alice.key_pem = certificates().client.key_pem;
+    tls_pair pair(alice, asking);
+    ASSERT_TRUE(pair.connect()) << pair.client.cause().text << pair.server.cause().text;
+    EXPECT_EQ(pair.client.peer().version, "TLSv1.3");
+    EXPECT_EQ(pair.client.peer().cipher, "TLS_AES_128_GCM_SHA256");
+    EXPECT_TRUE(pair.client.session());
+    EXPECT_TRUE(pair.server.peer().verified);
+    SSL* const server = pair.server.native_handle();
+    EXPECT_EQ(SSL_get_num_tickets(server), 2U);
+    EXPECT_EQ(SSL_get_security_level(server), 2);
+    EXPECT_EQ(SSL_get_min_proto_version(server), TLS1_2_VERSION);
+    EXPECT_EQ(SSL_get_options(server)
+                  & (SSL_OP_ALLOW_UNSAFE_LEGACY_RENEGOTIATION | SSL_OP_IGNORE_UNEXPECTED_EOF),
+              0U);
+    pair.server.awrite().append("not padded");
+    pair.server.update();
+    EXPECT_LT(pair.server.nwrite().size(), 64U);
+
+    tls_pair none(client_config(), server_config()); // VerifyMode would have asked
+    ASSERT_TRUE(none.connect());
+    EXPECT_TRUE(none.server.peer().chain.empty());
 }
 
 TEST(TlsContext, AChosenCipherIsUsed)
