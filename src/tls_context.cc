@@ -166,6 +166,26 @@ int version_number(tls_version version)
     return version == tls_version::tls1_2 ? TLS1_2_VERSION : TLS1_3_VERSION;
 }
 
+/// OpenSSL's cipher string can do more than name ciphers, and takes what it does not know for
+/// nothing.
+void check_ciphers(SSL_CTX* ctx, const tls_config& config)
+{
+    const std::string option = "ciphers_tls12 \"" + config.ciphers_tls12 + "\"";
+    // Level 0 even has suites without any certificate: verification would be off and nobody told.
+    if (SSL_CTX_get_security_level(ctx) < security_level)
+        contradiction(option + ": @SECLEVEL below " + std::to_string(security_level)
+                      + " would allow what is broken");
+    if (config.ciphers_tls12.empty() || config.min_version > tls_version::tls1_2)
+        return;
+    const ssl_ptr trial(SSL_new(ctx));
+    const std::unique_ptr<STACK_OF(SSL_CIPHER), free_ciphers> usable(
+        SSL_get1_supported_ciphers(trial.get()));
+    for (int i = 0; i < sk_SSL_CIPHER_num(usable.get()); ++i)
+        if (SSL_CIPHER_get_kx_nid(sk_SSL_CIPHER_value(usable.get(), i)) != NID_kx_any)
+            return; // one that is not TLS 1.3's
+    contradiction(option + " names no cipher suite that may be used");
+}
+
 void use_protocol(SSL_CTX* ctx, const tls_config& config)
 {
     const std::string& tls12 = config.ciphers_tls12;
@@ -177,6 +197,7 @@ void use_protocol(SSL_CTX* ctx, const tls_config& config)
     require(SSL_CTX_set_cipher_list(ctx, tls12.empty() ? default_ciphers_tls12 : tls12.c_str())
                 == 1,
             "ciphers_tls12 \"" + tls12 + "\"");
+    check_ciphers(ctx, config);
     require(SSL_CTX_set_ciphersuites(ctx, tls13.empty() ? default_ciphers_tls13 : tls13.c_str())
                 == 1,
             "ciphers_tls13 \"" + tls13 + "\"");

@@ -95,7 +95,8 @@ struct tls_config {
 
     /// Whom we believe: CA certificates (or a peer's own certificate) as a PEM file and as PEM
     /// text. Both empty: the system's roots (client), nobody (server). What is listed here is
-    /// enough as it is, also an intermediate without its root.
+    /// enough as it is, also an intermediate without its root. Where nobody would be verified by it
+    /// (client_certificates none, insecure_skip_verification) it is refused, not ignored.
     std::string trust_file{};
     std::string trust_pem{};
     /// Revocation lists; given one, the peer's own certificate must be covered by a list, and the
@@ -119,7 +120,8 @@ struct tls_config {
 
     tls_version min_version = tls_version::tls1_2;
     tls_version max_version = tls_version::tls1_3;
-    /// Cipher suites in OpenSSL's notation. Empty: the policy in ssl_filter.h.
+    /// Cipher suites in OpenSSL's notation. Empty: the policy in ssl_filter.h. Names that it does
+    /// not know are passed over in silence; @SECLEVEL below 2 is refused.
     std::string ciphers_tls12{};
     std::string ciphers_tls13{};
 

@@ -22,6 +22,8 @@ inline void check_limits(const tls_limits& limits)
     if (limits.nread == 0 || limits.aread == 0 || limits.awrite == 0 || limits.nwrite == 0
         || limits.handshake == 0)
         contradiction("a limit of tls_limits is 0: nothing could ever move");
+    if (limits.records_per_key == 0)
+        contradiction("limits.records_per_key is 0: a key serves for one record at least");
     if (limits.nwrite_hard < limits.nwrite || limits.nwrite_hard - limits.nwrite < 64 * 1024)
         contradiction("limits.nwrite_hard must be at least 64 KiB more than limits.nwrite");
 }
@@ -30,6 +32,7 @@ inline void check_roles(const tls_config& config)
 {
     const bool server = config.role == tls_role::server;
     const bool trust = !config.trust_file.empty() || !config.trust_pem.empty();
+    const bool lists = !config.crl_file.empty() || !config.crl_pem.empty();
     const bool certificate = !config.certificate_file.empty() || !config.certificate_pem.empty();
     const bool key = !config.key_file.empty() || !config.key_pem.empty();
     const bool asks = config.client_certificates != tls_client_certificates::none;
@@ -38,6 +41,8 @@ inline void check_roles(const tls_config& config)
         contradiction("ticket_secrets are for a server that gives out tickets");
     if (config.min_version > config.max_version)
         contradiction("min_version is above max_version");
+    if (!certificate && !config.key_password.empty())
+        contradiction("key_password is given without a certificate and its key");
     if (key && !certificate)
         contradiction("a key is given without its certificate (certificate_file)");
     if (server && !certificate)
@@ -54,8 +59,13 @@ inline void check_roles(const tls_config& config)
         contradiction("client_certificates is for servers");
     if (!server && !config.more_identities.empty())
         contradiction("more_identities is for servers: they are chosen by what a client asks for");
-    if (config.insecure_skip_verification && trust)
-        contradiction("trust is configured and insecure_skip_verification would ignore it");
+    // What is ignored looks as if it were in force.
+    if (config.insecure_skip_verification && (trust || lists))
+        contradiction("trust or a revocation list is configured and insecure_skip_verification "
+                      "would ignore it");
+    if (server && !asks && (trust || lists))
+        contradiction("trust or a revocation list is configured and client_certificates is none: "
+                      "no client would be asked for a certificate");
 }
 
 inline void check_early_data(const tls_config& config)

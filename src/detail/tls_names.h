@@ -16,6 +16,7 @@
 
 #include "funcptr/error.h"
 #include "funcptr/tls_config.h"
+#include "tls_words.h"
 
 namespace funcptr::detail {
 
@@ -75,8 +76,7 @@ inline peer_name parse_peer_name(std::string_view text, const char* option)
     if (text.size() > 1 && text.back() == '.')
         text.remove_suffix(1);
     if (const char* fault = dns_name_fault(text))
-        throw error(errc::bad_configuration, std::string(option) + " \""
-                                                 + std::string(text.substr(0, 253))
+        throw error(errc::bad_configuration, std::string(option) + " \"" + printable(text, 253)
                                                  + "\" cannot be used: " + fault);
     return {std::string(text), false};
 }
