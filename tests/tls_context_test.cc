@@ -118,6 +118,25 @@ TEST(TlsContext, AnEncryptedKeyOpensWithItsPasswordAndNeverAsks)
     EXPECT_NO_THROW(tls_context{config});
 }
 
+// OpenSSL reads a password from the terminal for any block that says it is encrypted.
+TEST(TlsContext, AnEncryptedBlockOfAnyKindNeverAsks)
+{
+    const auto encrypted = [](const std::string& kind) {
+        return "-----BEGIN " + kind + "-----\nProc-Type: 4,ENCRYPTED\n"
+               + "DEK-Info: AES-128-CBC,00112233445566778899AABBCCDDEEFF\n\nAAAA\n-----END " + kind
+               + "-----\n";
+    };
+    tls_config server = server_config();
+    server.certificate_pem = encrypted("CERTIFICATE");
+    refused(server, {"certificate_pem: line 1: ", "password"});
+    tls_config client = client_config();
+    client.trust_pem = encrypted("CERTIFICATE");
+    refused(client, {"trust_pem: line 1: ", "password"});
+    client = client_config();
+    client.crl_pem = encrypted("X509 CRL");
+    refused(client, {"crl_pem: line 1: ", "password"});
+}
+
 TEST(TlsContext, AFileThatCannotBeReadIsNamedWithTheReason)
 {
     folder dir;
@@ -157,6 +176,10 @@ TEST(TlsContext, ABrokenPemIsToldWithItsLine)
     tls_config key = server_config();
     key.key_pem = "\n\n-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
     refused(key, {"key_pem", "line 3:"});
+    // Beside its certificate, the line is the key's own.
+    const auto lines = std::count(key.certificate_pem.begin(), key.certificate_pem.end(), '\n');
+    key.certificate_pem += std::exchange(key.key_pem, {});
+    refused(key, {"certificate_pem", "line " + std::to_string(lines + 3) + ": the key"});
 }
 
 TEST(TlsContext, AWrongKindOfFileIsRecognised)

@@ -18,6 +18,12 @@
 
 namespace funcptr::detail {
 
+/// OpenSSL would ask at the terminal for the password of an encrypted block of any kind.
+inline int refuse_password(char*, int, int, void*)
+{
+    return -1;
+}
+
 /// Takes one object after the other out of a PEM text.
 class pem_reader {
 public:
@@ -36,7 +42,7 @@ public:
     {
         const auto from = source_.text.size() - BIO_ctrl_pending(bio_.get());
         clear_error_queue();
-        auto* object = read(bio_.get(), nullptr, nullptr, nullptr);
+        auto* object = read(bio_.get(), nullptr, refuse_password, nullptr);
         if (object == nullptr && ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE)
             pem_fault(source_,
                       "line " + std::to_string(source_.line_of(kind, from)) + ": " + error_text());
@@ -105,8 +111,9 @@ inline key_ptr read_key(const pem_source& source, const std::string& password_te
         pem_fault(source, "the key is encrypted: key_password is missing");
     if (password.asked)
         pem_fault(source, "key_password does not open the key");
-    pem_fault(source,
-              "line " + std::to_string(source.line_of("")) + ": the key cannot be read: " + reason);
+    const auto begin = source.text.rfind("-----BEGIN ", source.text.find("PRIVATE KEY-----"));
+    pem_fault(source, "line " + std::to_string(source.line_of("", begin))
+                          + ": the key cannot be read: " + reason);
 }
 
 } // namespace funcptr::detail
