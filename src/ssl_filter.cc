@@ -13,6 +13,7 @@
 
 #include "detail/tls_engine.h"
 #include "detail/tls_errors.h"
+#include "detail/tls_words.h"
 
 namespace funcptr {
 
@@ -107,7 +108,8 @@ tls_session SSLFilter::session() const
     const error_queue_guard guard;
     tls_session result;
     const SSL_SESSION* present = SSL_get0_session(engine_->ssl.get());
-    if (engine_->state->role == tls_role::server || !engine_->link.established || present == nullptr
+    if (engine_->state->role == tls_role::server || !engine_->state->resumes
+        || !engine_->link.established || present == nullptr
         || SSL_SESSION_is_resumable(present) == 0)
         return result;
     auto state = std::make_shared<tls_session_state>();
@@ -177,7 +179,7 @@ tls_peer SSLFilter::peer() const
     if (alpn != nullptr)
         facts.alpn.assign(reinterpret_cast<const char*>(alpn), alpn_size);
     if (const char* name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name))
-        facts.server_name = name;
+        facts.server_name = printable(name, longest_sni);
     facts.resumed = SSL_session_reused(ssl) == 1;
     facts.chain = describe_chain(ssl);
     facts.verified = !facts.chain.empty() && SSL_get_verify_mode(ssl) != SSL_VERIFY_NONE
@@ -195,7 +197,7 @@ std::vector<std::byte> SSLFilter::export_key(std::string_view label,
                                              std::size_t length) const
 {
     std::vector<std::byte> key;
-    if (!engine_->link.established || length == 0)
+    if (!engine_->link.established || length == 0 || length > longest_export)
         return key;
     const error_queue_guard guard;
     key.resize(length);

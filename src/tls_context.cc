@@ -275,6 +275,7 @@ std::shared_ptr<tls_state> detail::make_tls_state(const tls_config& config,
     require(state->ctx != nullptr, "no TLS context can be made");
     state->role = config.role;
     state->verify = !server && !config.insecure_skip_verification;
+    state->resumes = config.session_tickets;
     state->small_records = config.small_records;
     state->limits = config.limits;
     if (!config.server_name.empty())

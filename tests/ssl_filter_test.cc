@@ -6,6 +6,7 @@
 #include "funcptr/ssl_filter.h"
 
 #include <gtest/gtest.h>
+#include <openssl/ssl.h>
 
 #include <random>
 #include <utility>
@@ -501,6 +502,26 @@ TEST(SSLFilter, BothEndsDeriveTheSameKeyingMaterial)
     EXPECT_EQ(here.size(), 32U);
     EXPECT_EQ(here, pair.server.export_key("EXPORTER-test", {}, 32));
     EXPECT_NE(here, pair.server.export_key("EXPORTER-other", {}, 32));
+}
+
+TEST(SSLFilter, AKeyOfAbsurdLengthIsNotExported)
+{
+    tls_pair pair;
+    ASSERT_TRUE(pair.connect());
+    EXPECT_EQ(pair.client.export_key("EXPERIMENTAL x", {}, 1000).size(), 1000U);
+    for (const std::size_t length : {std::size_t{0}, std::size_t{0x10000}, ~std::size_t{0}})
+        EXPECT_TRUE(pair.client.export_key("EXPERIMENTAL x", {}, length).empty());
+}
+
+// Whatever a client asks for, it cannot write lines into the server's log.
+TEST(SSLFilter, TheNameAskedForIsPrintable)
+{
+    for (const auto version : {tls_version::tls1_2, tls_version::tls1_3}) {
+        tls_pair pair(with_versions(client_config(), version));
+        SSL_set_tlsext_host_name(pair.client.native_handle(), "evil\n\x1b[31mroot\xc3\xa9");
+        ASSERT_TRUE(pair.connect());
+        EXPECT_EQ(pair.server.peer().server_name, "evil??[31mroot??");
+    }
 }
 
 TEST(SSLFilter, KeysAreRenewedOnDemandInTls13)

@@ -464,6 +464,16 @@ TEST(SSLFilter, ATicketOfAServerThatAskedForNoCertificateOpensNoServerThatRequir
     EXPECT_TRUE(holds(again.server.cause().text, "sent no certificate"));
 }
 
+TEST(SSLFilter, AClientWithoutTicketsHasNoSessions)
+{
+    tls_config config = client_config();
+    config.session_tickets = false;
+    for (const auto version : {tls_version::tls1_2, tls_version::tls1_3}) {
+        const tls_context client(with_versions(config, version));
+        EXPECT_FALSE(first_visit(client, tls_context(server_config())));
+    }
+}
+
 TEST(SSLFilter, WithoutTicketsEveryHandshakeIsAFullOne)
 {
     for (const auto version : {tls_version::tls1_2, tls_version::tls1_3}) {

@@ -126,6 +126,7 @@ struct tls_config {
     std::string ciphers_tls13{};
 
     /// Sessions may be resumed: by tickets (RFC 5077, RFC 8446 2.2), nothing is stored on a server.
+    /// A client without has no session().
     bool session_tickets = true;
     /// Server: secrets that the tickets' keys are made of (HKDF-SHA256), at least 32 random bytes
     /// each, for processes that are to resume one another's sessions, and their own after a

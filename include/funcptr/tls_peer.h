@@ -28,7 +28,7 @@ struct tls_peer {
     std::string version;     ///< "TLSv1.3"
     std::string cipher;      ///< "TLS_AES_128_GCM_SHA256"
     std::string alpn;        ///< "h2"; empty when none was agreed
-    std::string server_name; ///< the name the client asked for (SNI), in the client's words
+    std::string server_name; ///< the name the client asked for (SNI); ? for what is not printable
     bool resumed = false;    ///< an earlier session's keys were used, no certificate was sent
     bool verified = false;   ///< it proved a certificate that we trust
     /// What the peer showed, leaf first. A resumed session may hold the leaf only.

@@ -31,6 +31,7 @@ struct tls_state {
     tls_role role = tls_role::client;
     bool verify = true;      ///< client: the peer must have a name, and prove it
     std::string server_name; ///< as configured; checked
+    bool resumes = true;     ///< sessions are kept for later
     unsigned small_records = 0;
     std::uint32_t early_data = 0; ///< bytes of 0-RTT; 0: none
     tls_limits limits;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -13,6 +14,9 @@
 #include "tls_link.h"
 
 namespace funcptr::detail {
+
+constexpr std::size_t longest_sni = 255;       // OpenSSL's bound (TLSEXT_MAXLEN_host_name)
+constexpr std::size_t longest_export = 0xffff; // the length has two bytes: RFC 8446, 7.1
 
 /// At most `most` bytes, none of which can break a log line.
 inline std::string printable(std::string_view text, std::size_t most)

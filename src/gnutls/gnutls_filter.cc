@@ -112,7 +112,7 @@ std::string asked_name(gnutls_session_t session)
     if (gnutls_server_name_get(session, name.data(), &size, &type, 0) < 0
         || type != GNUTLS_NAME_DNS)
         return {};
-    return name.data();
+    return printable(name.data(), longest_sni);
 }
 
 } // namespace
@@ -155,7 +155,7 @@ std::vector<std::byte> gnutls_filter::export_key(std::string_view label,
                                                  std::size_t length) const
 {
     std::vector<std::byte> key;
-    if (!engine_->link.established || length == 0)
+    if (!engine_->link.established || length == 0 || length > longest_export)
         return key;
     key.resize(length);
     // An empty context is not none (RFC 5705, 4): a null pointer would mean none.
