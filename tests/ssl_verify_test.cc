@@ -76,6 +76,20 @@ TEST(SSLFilter, AClientRefusesAServersCertificateAndSaysWhy)
         }
 }
 
+// RFC 9525, 2 and 6.3.
+TEST(SSLFilter, NeitherTheSubjectNorAPartOfALabelIsAName)
+{
+    const issued* by = &certificates().authority;
+    const issued common_name = make_certificate({.common_name = "localhost"}, by);
+    const issued partial = make_certificate({.names = {"w*.example", "*w.example"}}, by);
+    for (const auto& [name, identity] :
+         {std::pair{"localhost", &common_name}, {"www.example", &partial}}) {
+        tls_pair pair(client_config(name), server_config(*identity));
+        EXPECT_FALSE(pair.connect());
+        EXPECT_EQ(pair.client.cause().code, X509_V_ERR_HOSTNAME_MISMATCH) << name;
+    }
+}
+
 TEST(SSLFilter, ADeeperCertificatesRefusalTellsItsDepth)
 {
     const issued expired = make_certificate({.common_name = "Old Intermediate",
