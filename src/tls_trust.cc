@@ -9,6 +9,7 @@
 #include <array>
 #include <string>
 
+#include "detail/tls_config_check.h"
 #include "detail/tls_pem.h"
 #include "detail/tls_refusal.h"
 
@@ -59,17 +60,13 @@ void trust_certificates(SSL_CTX* ctx, const pem_source& source, bool tell_client
     }
 }
 
-/// The names that we tell clients share 64 KiB with the rest of the extensions (RFC 8446, 4.2.4);
-/// past it every handshake would fail. Where they do not fit none is told, and a client offers what
-/// it has.
 void keep_names_told_within_bounds(SSL_CTX* ctx)
 {
-    constexpr int most = 60'000;
     const STACK_OF(X509_NAME)* names = SSL_CTX_get_client_CA_list(ctx);
-    int size = 0;
-    for (int i = 0; i < sk_X509_NAME_num(names) && size <= most; ++i)
-        size += 2 + i2d_X509_NAME(sk_X509_NAME_value(names, i), nullptr);
-    if (size > most)
+    std::size_t size = 0;
+    for (int i = 0; i < sk_X509_NAME_num(names); ++i)
+        size += 2 + static_cast<std::size_t>(i2d_X509_NAME(sk_X509_NAME_value(names, i), nullptr));
+    if (size > most_ca_names)
         SSL_CTX_set_client_CA_list(ctx, nullptr);
 }
 

@@ -153,6 +153,28 @@ TEST(GnutlsFilter, ACommonNameIsNoNameOfAHost)
     EXPECT_SAYS(pair.client.cause().text, "the certificate is for no name, not for localhost");
 }
 
+TEST(GnutlsFilter, AServerMayTrustMoreClientsThanItCanName)
+{
+    tls_config config = server_config();
+    config.client_certificates = tls_client_certificates::required;
+    config.trust_pem = certificates().authority.certificate_pem;
+    for (int i = 0; i < 900; ++i) // 75 bytes each, of 64 KiB
+        config.trust_pem +=
+            make_certificate({.common_name = std::to_string(i) + std::string(60, 'x')})
+                .certificate_pem;
+    const gnutls_context many(config);
+    tls_config alice = client_config();
+    alice.certificate_pem = certificates().client.certificate_pem;
+    alice.key_pem = certificates().client.key_pem;
+    for (const auto version : {tls_version::tls1_2, tls_version::tls1_3}) {
+        SSLFilter client{tls_context(with_versions(alice, version))};
+        gnutls_filter server(many);
+        EXPECT_TRUE(pump(client, server).run());
+        EXPECT_EQ(server.state(), filter_state::open) << server.cause().text;
+        EXPECT_TRUE(server.peer().verified);
+    }
+}
+
 TEST(GnutlsFilter, ReloadServesNewConnectionsAndLeavesTheOldAlone)
 {
     gnutls_context context(server_config());

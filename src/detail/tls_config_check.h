@@ -12,6 +12,11 @@
 
 namespace funcptr::detail {
 
+/// The names of whom a server trusts, which it tells its clients, share 64 KiB with the rest of the
+/// extensions (RFC 8446, 4.2.4), and past it every handshake would fail. Where they do not fit none
+/// is told, and a client offers what it has.
+constexpr std::size_t most_ca_names = 60'000;
+
 [[noreturn]] inline void contradiction(const std::string& sentence)
 {
     throw error(errc::bad_configuration, sentence);

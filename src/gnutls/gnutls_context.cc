@@ -146,8 +146,12 @@ void trust_certificates(gnutls_state& state, const pem_source& source)
         return;
     std::vector<gnutls_x509_crt_t> raw;
     const auto certificates = read_gnutls_certificates(source);
-    for (const auto& one : certificates)
+    for (const auto& one : certificates) {
+        owned_datum name;
+        require_gnutls(gnutls_x509_crt_get_raw_dn(one.get(), name.out()), source.origin);
+        state.names_to_tell += 2 + name.bytes().size();
         raw.push_back(one.get());
+    }
     require_gnutls(gnutls_certificate_set_x509_trust(state.credentials.get(), raw.data(),
                                                      static_cast<int>(raw.size())),
                    source.origin, errc::bad_certificate);

@@ -14,6 +14,7 @@
 #include <string>
 #include <utility>
 
+#include "detail/tls_config_check.h"
 #include "gnutls_cause.h"
 #include "gnutls_verify.h"
 
@@ -126,6 +127,8 @@ void gnutls_engine::set_up_session()
         GNUTLS_CERT_IGNORE, GNUTLS_CERT_REQUEST, GNUTLS_CERT_REQUIRE}; // as the enumerators stand
     gnutls_certificate_server_set_request(
         raw, requests[static_cast<std::size_t>(state->client_certificates)]);
+    if (state->names_to_tell > most_ca_names)
+        gnutls_certificate_send_x509_rdn_sequence(raw, 1); // 1: they are not sent
     if (!state->ticket_secret.empty()) {
         const gnutls_datum_t key = datum({state->ticket_key.data(), state->ticket_key.size()});
         require_gnutls(gnutls_session_ticket_enable_server(raw, &key), "session tickets");

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -28,6 +29,7 @@ struct gnutls_state {
     tls_limits limits;
     /// Issuers (DER) of the revocation lists; empty: there are none, and none are asked for.
     std::vector<std::string> list_issuers;
+    std::size_t names_to_tell = 0; ///< bytes of the names of whom is trusted
     /// A server's: what its tickets' keys are made of, and the key itself; empty without tickets.
     std::string ticket_secret;
     std::array<char, 64> ticket_key{};
