@@ -231,8 +231,9 @@ void use_modes(SSL_CTX* ctx, const tls_config& config)
     // Off, so that OpenSSL never takes a byte past the record at hand: what follows close_notify
     // belongs to the user.
     SSL_CTX_set_read_ahead(ctx, 0);
+    // 100 KiB of the default: what is parsed stays as long as the connection, and grows tenfold.
     SSL_CTX_set_max_cert_list(
-        ctx, static_cast<long>(std::min<std::size_t>(config.limits.handshake, 1 << 20)));
+        ctx, static_cast<long>(std::min<std::size_t>(config.limits.handshake / 5 * 2, 1 << 20)));
 }
 
 /// 0-RTT, for those who asked. OpenSSL keeps the sessions itself then and takes each ticket once

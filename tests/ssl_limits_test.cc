@@ -285,6 +285,23 @@ TEST(SSLFilter, AChainTooLongForNwriteIsALimitAndNotAnEndlessBuffer)
     EXPECT_LE(pair.server.nwrite().size(), 65 * kib);
 }
 
+// What is parsed of a chain takes ten times its size, and stays.
+TEST(SSLFilter, AChainOfMoreThanTwoFifthsOfTheHandshakeIsRefused)
+{
+    const tls_context client(client_config());
+    for (const int more : {100, 300}) { // some 400 bytes each
+        issued longest = certificates().chained;
+        for (int i = 0; i < more; ++i)
+            longest.certificate_pem += certificates().intermediate.certificate_pem;
+        tls_pair pair(client, tls_context(server_config(longest)));
+        EXPECT_EQ(pair.connect(), more == 100) << pair.client.cause().text;
+        if (more == 300) {
+            EXPECT_EQ(pair.client.cause().kind, close_kind::local_alert);
+            EXPECT_EQ(pair.client.cause().text, "local_alert: excessive message size");
+        }
+    }
+}
+
 /// Makes the filter's peer ask for new keys, again and again; the requests stand in its nwrite.
 void request_key_updates(SSLFilter& from, int count)
 {

@@ -38,7 +38,10 @@ enum class tls_client_certificates : std::uint8_t {
 };
 
 /// The bounds of one connection, in bytes where nothing else is said. What the peer can make us
-/// hold is bounded by their sum, and by about 50 KB in the TLS library.
+/// hold is bounded by their sum, and by what the TLS library holds: about 50 KB, and for as long as
+/// the connection lives the peer's certificates, which take about eleven times their own size in
+/// OpenSSL: 1.1 MB for the largest chain that the default of `handshake` admits. Lower that where
+/// peers are many and strange.
 struct tls_limits {
     /// nread: what waits to be decrypted. 256 KiB: a few reads of a fast peer.
     std::size_t nread = 256 * 1024;
@@ -55,7 +58,7 @@ struct tls_limits {
     /// least 64 KiB more than nwrite: room for a long certificate chain on top of it.
     std::size_t nwrite_hard = 512 * 1024;
     /// What the peer may send before the handshake is done. 256 KiB: certificate chains of 100 KiB,
-    /// OpenSSL's own bound, and what stands around them.
+    /// OpenSSL's own bound, and what stands around them. (SSLFilter: a chain may be two fifths.)
     std::size_t handshake = 256 * 1024;
     /// Messages of the handshake protocol after the handshake (KeyUpdate, session tickets) without
     /// a mebibyte of application data in between. 1,000: once a minute on an idle connection for
