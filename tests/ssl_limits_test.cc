@@ -156,6 +156,7 @@ TEST(SSLFilter, RecordsStartSmallGrowAndAreSmallAgainAfterTrim)
 {
     tls_config config = client_config();
     config.small_records = 10;
+    config.limits.nwrite = 64 * kib; // all of it at once
     tls_pair pair(config, server_config());
     ASSERT_TRUE(pair.connect());
     for (int round = 0; round < 2; ++round) {
