@@ -9,8 +9,12 @@
 
 #    include <ares.h>
 
+#    include <strings.h>
+
+#    include <algorithm>
 #    include <map>
 #    include <mutex>
+#    include <string_view>
 #    include <utility>
 
 #    include "funcptr/callback.h"
@@ -25,6 +29,18 @@ void require(int status, const std::string& step)
 {
     if (status != ARES_SUCCESS)
         throw error(errc::bad_configuration, step + ": " + ::ares_strerror(status));
+}
+
+/// A name that never leaves this machine (RFC 6761, 6.3). It is asked for both families at once:
+/// asked for one that hosts(5) does not give it, c-ares 1.18 makes an answer up and leaks its name.
+bool is_localhost(std::string_view host)
+{
+    if (host.ends_with('.'))
+        host.remove_suffix(1);
+    constexpr std::string_view name = "localhost";
+    const std::string_view last = host.substr(host.size() - std::min(host.size(), name.size()));
+    return last.size() == name.size() && ::strncasecmp(last.data(), name.data(), name.size()) == 0
+           && (host.size() == name.size() || host[host.size() - name.size() - 1] == '.');
 }
 
 class asks_ares final : public resolver {
@@ -42,8 +58,12 @@ public:
         options.sock_state_cb_data = this;
         require(::ares_init_options(&channel_, &options, ARES_OPT_SOCK_STATE_CB), "c-ares");
         set_servers(servers);
-        ask(host, ipv6_);
-        ask(host, ipv4_);
+        if (is_localhost(host)) {
+            ask(host, both_);
+        } else {
+            ask(host, ipv6_);
+            ask(host, ipv4_);
+        }
         arm();
     }
     asks_ares(const asks_ares&) = delete;
@@ -60,8 +80,7 @@ public:
 private:
     struct question {
         asks_ares* owner;
-        address_family family;
-        int native;
+        int family; ///< AF_UNSPEC: both
     };
 
     void set_servers(const std::string& servers)
@@ -78,7 +97,7 @@ private:
     void ask(const std::string& host, question& what)
     {
         ares_addrinfo_hints hints{};
-        hints.ai_family = what.native;
+        hints.ai_family = what.family;
         hints.ai_socktype = SOCK_STREAM;
         ::ares_getaddrinfo(channel_, host.c_str(), nullptr, &hints, &asks_ares::on_answer, &what);
     }
@@ -86,20 +105,25 @@ private:
     static void on_answer(void* context, int status, int, ares_addrinfo* list)
     {
         const auto& asked = *static_cast<question*>(context);
-        auto& self = *asked.owner;
-        lookup_answer answer{asked.family, {}, {}};
+        if (!asked.owner->closing_ && asked.family != AF_INET)
+            asked.owner->keep(address_family::ipv6, status, list);
+        if (!asked.owner->closing_ && asked.family != AF_INET6)
+            asked.owner->keep(address_family::ipv4, status, list);
+        if (list != nullptr)
+            ::ares_freeaddrinfo(list);
+    }
+
+    void keep(address_family family, int status, const ares_addrinfo* list)
+    {
+        lookup_answer answer{family, {}, {}};
         for (auto* each = list == nullptr ? nullptr : list->nodes; each != nullptr;
              each = each->ai_next)
             if (const auto where = address::from(each->ai_addr, each->ai_addrlen);
-                where.family() == asked.family)
+                where.family() == family)
                 answer.addresses.push_back(where);
-        if (list != nullptr)
-            ::ares_freeaddrinfo(list);
-        if (self.closing_)
-            return;
         if (answer.addresses.empty())
             answer.error = status == ARES_SUCCESS ? "no such address" : ::ares_strerror(status);
-        self.answers_.push_back(std::move(answer));
+        answers_.push_back(std::move(answer));
     }
 
     /// c-ares wants that socket watched so.
@@ -162,8 +186,9 @@ private:
 
     struct ev_loop* loop_;
     callback<lookup_answer> handler_;
-    question ipv6_{this, address_family::ipv6, AF_INET6};
-    question ipv4_{this, address_family::ipv4, AF_INET};
+    question ipv6_{this, AF_INET6};
+    question ipv4_{this, AF_INET};
+    question both_{this, AF_UNSPEC};
     ares_channel channel_ = nullptr;
     std::map<ares_socket_t, ev_io> sockets_; // its nodes do not move
     ev_timer timer_{};
