@@ -21,13 +21,7 @@
 #include <string_view>
 #include <vector>
 
-#if __has_include(<asio/ssl/detail/engine.hpp>)
-#    define FUNCPTR_BENCH_ASIO
-#    define ASIO_STANDALONE
-#    include <asio.hpp>
-#    include <asio/ssl.hpp>
-#endif
-
+#include "../support/peers.h"
 #include "article.h"
 #include "material.h"
 

@@ -12,29 +12,10 @@
 #include <vector>
 
 #include "../support/bench.h"
+#include "../support/peers.h"
 #include "servers.h"
 
 namespace bench {
-
-/// A blocking socket, from another address each time, so that no two connections share their four
-/// numbers while the kernel remembers the last ones (TIME_WAIT).
-inline int connect_loopback(std::uint16_t port, int number)
-{
-    const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
-    sockaddr_in here{};
-    here.sin_family = AF_INET;
-    here.sin_addr.s_addr = htonl(0x7f000002U + static_cast<std::uint32_t>(number % 200));
-    sockaddr_in there = here;
-    there.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    there.sin_port = htons(port);
-    const int on = 1;
-    ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    const bool done = ::bind(fd, reinterpret_cast<sockaddr*>(&here), sizeof here) == 0
-                      && ::connect(fd, reinterpret_cast<sockaddr*>(&there), sizeof there) == 0;
-    if (!done)
-        throw std::runtime_error("the client cannot connect");
-    return fd;
-}
 
 class blocking_client {
 public:

@@ -34,16 +34,8 @@
 #include <string>
 #include <vector>
 
-#include "engines.h" // Asio
+#include "../support/peers.h"
 #include "material.h"
-
-#if defined(HAVE_LIBEVENT) && defined(HAVE_LIBEVENT_SSL) && __has_include(<event2/bufferevent_ssl.h>)
-#    define FUNCPTR_BENCH_LIBEVENT
-#    include <event2/buffer.h>
-#    include <event2/bufferevent_ssl.h>
-#    include <event2/event.h>
-#    include <event2/listener.h>
-#endif
 
 namespace bench {
 
