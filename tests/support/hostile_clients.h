@@ -18,11 +18,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <random>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -63,11 +65,13 @@ private:
     int status_ = -1;
 };
 
-/// From another address each time: the ports of one would be used up by TIME_WAIT.
-inline unique_fd connect_from(unsigned number, const address& where)
+/// From another address each time: the ports of one would be used up by TIME_WAIT. And hostile ones
+/// from another network: Linux remembers round trip times by address (tcp_metrics), and would pace
+/// the well-behaved by those of the others.
+inline unique_fd connect_from(const char* network, unsigned number, const address& where)
 {
     unique_fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    const auto from = *address::parse("127.0.1." + std::to_string(1 + number % 250) + ":0").value;
+    const auto from = *address::parse(network + std::to_string(1 + number % 250) + ":0").value;
     if (::bind(fd.get(), from.data(), from.size()) != 0
         || ::connect(fd.get(), where.data(), where.size()) != 0)
         return {};
@@ -84,7 +88,7 @@ public:
     }
     bool ask(unsigned number)
     {
-        const auto fd = connect_from(number, server_);
+        const auto fd = connect_from("127.0.1.", number, server_);
         const std::unique_ptr<SSL, freed> ssl(::SSL_new(ctx_.get()));
         if (!fd || ::SSL_set_fd(ssl.get(), fd.get()) != 1 || ::SSL_connect(ssl.get()) != 1)
             return false;
@@ -112,15 +116,19 @@ public:
         : server_(server)
     {
     }
-    /// How many of the connections came about: all of them, or the server was not attacked.
-    unsigned wave(unsigned size)
+    /// How many of the connections came about: all of them, or the server was not attacked. pause:
+    /// after each ten; without one they come as fast as the machine can make them.
+    unsigned wave(unsigned size, std::chrono::microseconds pause = {})
     {
         std::vector<unique_fd> all;
-        for (unsigned i = 0; i < size; ++i)
-            if (auto fd = connect_from(i, server_)) {
+        for (unsigned i = 0; i < size; ++i) {
+            if (i % 10 == 9)
+                std::this_thread::sleep_for(pause);
+            if (auto fd = connect_from("127.0.2.", i, server_)) {
                 begin(i % kinds, fd.get());
                 all.push_back(std::move(fd));
             }
+        }
         dribble(all);
         for (unsigned i = 0; i < all.size(); ++i)
             end(i, all[i].get());
