@@ -97,6 +97,8 @@ public:
 private:
     friend struct std::hash<address>;
     static address ipv4(in_addr host, std::uint16_t port_in_network_order) noexcept;
+    /// A mapped IPv4 address becomes the IPv4 address; the flow label is dropped.
+    static address ipv6(const sockaddr_in6& in) noexcept;
     static address local(std::string_view name) noexcept;
     static parsed_address parse_ip(std::string_view host, std::uint16_t port, bool brackets);
     static parsed_address parse_scoped(std::string_view host, std::uint16_t port);

@@ -108,6 +108,23 @@ inline address address::local(std::string_view name) noexcept
     return made;
 }
 
+inline address address::ipv6(const sockaddr_in6& in) noexcept
+{
+    if (IN6_IS_ADDR_V4MAPPED(&in.sin6_addr)) {
+        in_addr host{};
+        std::memcpy(&host, in.sin6_addr.s6_addr + 12, sizeof host);
+        return ipv4(host, in.sin6_port);
+    }
+    address made;
+    made.raw_.v6.sin6_family = AF_INET6;
+    made.raw_.v6.sin6_addr = in.sin6_addr;
+    made.raw_.v6.sin6_port = in.sin6_port;
+    made.raw_.v6.sin6_scope_id = in.sin6_scope_id;
+    made.size_ = sizeof(sockaddr_in6);
+    made.family_ = address_family::ipv6;
+    return made;
+}
+
 inline address address::from(const sockaddr* raw, socklen_t size) noexcept
 {
     if (raw == nullptr || size < sizeof(sa_family_t))
@@ -120,19 +137,7 @@ inline address address::from(const sockaddr* raw, socklen_t size) noexcept
     if (raw->sa_family == AF_INET6 && size >= sizeof(sockaddr_in6)) {
         sockaddr_in6 in{};
         std::memcpy(&in, raw, sizeof in);
-        if (IN6_IS_ADDR_V4MAPPED(&in.sin6_addr)) {
-            in_addr host{};
-            std::memcpy(&host, in.sin6_addr.s6_addr + 12, sizeof host);
-            return ipv4(host, in.sin6_port);
-        }
-        address made;
-        made.raw_.v6.sin6_family = AF_INET6;
-        made.raw_.v6.sin6_addr = in.sin6_addr;
-        made.raw_.v6.sin6_port = in.sin6_port;
-        made.raw_.v6.sin6_scope_id = in.sin6_scope_id;
-        made.size_ = sizeof(sockaddr_in6);
-        made.family_ = address_family::ipv6;
-        return made;
+        return ipv6(in);
     }
     if (raw->sa_family == AF_UNIX) {
         const auto* un = reinterpret_cast<const sockaddr_un*>(raw);
@@ -156,7 +161,7 @@ inline address address::any_ipv6(std::uint16_t port) noexcept
     sockaddr_in6 any{};
     any.sin6_family = AF_INET6;
     any.sin6_port = htons(port);
-    return from(reinterpret_cast<const sockaddr*>(&any), sizeof any);
+    return ipv6(any);
 }
 
 inline std::uint16_t address::port() const noexcept
@@ -316,7 +321,7 @@ inline parsed_address address::parse_scoped(std::string_view host, std::uint16_t
         if (six.sin6_scope_id == 0)
             return {std::nullopt, "no interface is named " + detail::printable(scope), percent + 1};
     }
-    return {from(reinterpret_cast<const sockaddr*>(&six), sizeof six), {}, 0};
+    return {ipv6(six), {}, 0};
 }
 
 inline parsed_address address::parse(std::string_view text)
