@@ -98,7 +98,7 @@ public:
         , state_(detail::loop_state::of(loop))
         , bound_(std::move(bound))
         , options_(options)
-        , gate_(std::make_shared<gate>())
+        , gate_(use(new gate))
         , backoff_(options.backoff)
         , proxies_(loop, options.proxy_deadline,
                    [this](accepted peer) { pass_on(std::move(peer)); })
@@ -160,15 +160,30 @@ public:
     const bound_listeners& bound() const noexcept { return bound_; }
 
 private:
-    /// Outlives the listener for as long as a connection does.
+    /// Outlives the listener for as long as a connection does. Counted by hand: a shared_ptr counts
+    /// with atomic operations, six for each connection, and all of this is the loop's thread's.
     struct gate {
         impl* owner = nullptr;
         std::size_t open = 0;
+        std::size_t users = 0; // places, the listener, and calls under way
     };
+    struct gate_left {
+        void operator()(gate* of) const noexcept
+        {
+            if (--of->users == 0)
+                delete of;
+        }
+    };
+    using gate_user = std::unique_ptr<gate, gate_left>;
+    static gate_user use(gate* of) noexcept
+    {
+        ++of->users;
+        return gate_user(of);
+    }
     /// One connection's place under the limit.
     struct place {
-        explicit place(std::shared_ptr<gate> of)
-            : at(std::move(of))
+        explicit place(gate* of) noexcept
+            : at(use(of))
         {
             ++at->open;
         }
@@ -180,7 +195,7 @@ private:
             if (at->owner != nullptr)
                 at->owner->watch();
         }
-        std::shared_ptr<gate> at;
+        gate_user at;
     };
     struct socket_watcher {
         impl* owner = nullptr;
@@ -270,7 +285,8 @@ private:
 
     result accept_one(std::size_t index)
     {
-        sockaddr_storage raw{};
+        sockaddr_storage raw;
+        raw.ss_family = AF_UNSPEC; // the kernel writes as much as there is
         socklen_t size = sizeof raw;
         unique_fd fd(detail::accept_call(bound_.sockets[index].get(),
                                          reinterpret_cast<sockaddr*>(&raw), &size,
@@ -280,7 +296,7 @@ private:
         recover();
         ++counters_.accepted;
         accepted peer{std::move(fd), address::from(reinterpret_cast<sockaddr*>(&raw), size),
-                      bound_.addresses[index], std::make_shared<place>(gate_)};
+                      bound_.addresses[index], std::make_shared<place>(gate_.get())};
         if (!is_proxy(peer.peer))
             return hand_out(std::move(peer)) ? result::accepted : result::destroyed;
         proxies_.add(std::move(peer));
@@ -295,9 +311,9 @@ private:
 
     /// False when the handler destroyed us. What it throws goes to the loop; whether it destroyed
     /// us is known all the same.
-    bool hand_out(accepted peer)
+    bool hand_out(accepted&& peer)
     {
-        const auto kept = gate_;
+        const gate_user kept = use(gate_.get());
         calling_ = true;
         proxies_.hold();
         state_.guard([&] { on_accept_(std::move(peer)); });
@@ -380,7 +396,7 @@ private:
     bound_listeners bound_;
     listener_options options_;
     callback<accepted> on_accept_;
-    std::shared_ptr<gate> gate_;
+    gate_user gate_;
     std::vector<std::unique_ptr<socket_watcher>> watchers_;
     ev_timer retry_{};
     std::chrono::milliseconds backoff_;

@@ -273,6 +273,18 @@ TEST(BindListeners, LeavesNoDescriptorBehindWhenItFails)
     EXPECT_EQ(count(), before);
 }
 
+/// Before anybody listens both can be bound, since both have SO_REUSEADDR: it is the second
+/// listen() that fails, and what the first one had goes with it.
+TEST(BindListeners, TakesAnErrorOfListenForOneOfTheWholeTransaction)
+{
+    std::string sentence;
+    EXPECT_EQ(failure("0.0.0.0:0,127.0.0.1:0", {}, &sentence), std::errc::address_in_use);
+    EXPECT_NE(sentence.find(": listen 127.0.0.1:"), std::string::npos) << sentence;
+    const auto port = sentence.substr(sentence.find("listen 127.0.0.1:") + 17, 5);
+    EXPECT_EQ(failure("0.0.0.0:" + port.substr(0, port.find(':'))), std::error_code())
+        << "something still holds the port of: " << sentence;
+}
+
 /// A path of this test's own; it and its lock are removed at the end.
 class UnixPath : public ::testing::Test {
 protected:
@@ -417,6 +429,27 @@ TEST_F(Listener, HandsOutPeersOfBothFamiliesWithTheirAddress)
     }
     EXPECT_EQ(both.counters().accepted, clients.size());
     EXPECT_EQ(both.counters().connections, clients.size());
+}
+
+/// getpeername() knows nobody any more; accept() said who it was.
+TEST_F(Listener, KnowsAPeerThatHasResetBeforeItWasAccepted)
+{
+    listener late(loop, "127.0.0.1:0", keep());
+    auto client = connect_to(late.addresses()[0]);
+    sockaddr_storage raw{};
+    socklen_t size = sizeof raw;
+    ASSERT_EQ(::getsockname(client.get(), reinterpret_cast<sockaddr*>(&raw), &size), 0);
+    const auto its_own = address::from(reinterpret_cast<sockaddr*>(&raw), size);
+    const linger reset{1, 0};
+    ::setsockopt(client.get(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    client.reset();
+    until([&] { return peers.size() + late.counters().skipped == 1; });
+    if (peers.empty())
+        GTEST_SKIP() << "this kernel gives it to nobody";
+    EXPECT_EQ(peers[0].peer, its_own);
+    size = sizeof raw;
+    EXPECT_EQ(::getpeername(peers[0].socket.get(), reinterpret_cast<sockaddr*>(&raw), &size), -1);
+    EXPECT_EQ(errno, ENOTCONN);
 }
 
 TEST_F(Listener, KeepsToItsLimitAndGoesOnWhenAPlaceIsGivenBack)
@@ -648,8 +681,8 @@ int accept_with_errors(int fd, sockaddr* peer, socklen_t* size, int flags)
 
 TEST_F(Listener, SkipsAConnectionThatIsGoneAndTakesTheNext)
 {
-    for (const int number : {ECONNABORTED, EPROTO, EPERM, ENETDOWN, EHOSTUNREACH, ENOPROTOOPT,
-                             EHOSTDOWN, ENONET, ENETUNREACH, ETIMEDOUT, EINTR}) {
+    for (const int number : {ECONNABORTED, ECONNRESET, EPROTO, EPERM, ENETDOWN, EHOSTUNREACH,
+                             ENOPROTOOPT, EHOSTDOWN, ENONET, ENETUNREACH, ETIMEDOUT, EINTR}) {
         peers.clear();
         listener skipping(loop, "127.0.0.1:0", keep());
         injected_error = number;
@@ -692,22 +725,56 @@ TEST_F(Listener, DoesNotSpinOnAnErrorThatNobodyForesaw)
     EXPECT_EQ(lines.size(), 1u);
 }
 
+/// Lets the process have the descriptors up to this one and no more, while it lives.
+class no_more_descriptors {
+public:
+    explicit no_more_descriptors(int highest)
+    {
+        EXPECT_EQ(::getrlimit(RLIMIT_NOFILE, &before_), 0);
+        rlimit tight = before_;
+        tight.rlim_cur = static_cast<rlim_t>(highest + 1);
+        EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &tight), 0);
+    }
+    no_more_descriptors(const no_more_descriptors&) = delete;
+    no_more_descriptors& operator=(const no_more_descriptors&) = delete;
+    ~no_more_descriptors() { EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &before_), 0); }
+
+private:
+    rlimit before_{};
+};
+
 TEST_F(Listener, ServesEveryoneQueuedOnceDescriptorsReturn)
 {
     listener starved(loop, "127.0.0.1:0", keep(), {.backoff = 1ms, .backoff_limit = 50ms});
     std::vector<unique_fd> clients;
     for (int i = 0; i < 20; ++i)
         clients.push_back(connect_to(starved.addresses()[0]));
-    rlimit before{};
-    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
-    rlimit tight = before;
-    tight.rlim_cur =
-        static_cast<rlim_t>(clients.back().get() + 1); // all that are open, and no more
-    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &tight), 0);
-    until([&] { return starved.counters().starved >= 3; });
-    EXPECT_TRUE(peers.empty());
-    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+    {
+        const no_more_descriptors than(clients.back().get());
+        until([&] { return starved.counters().starved >= 3; });
+        EXPECT_TRUE(peers.empty());
+    }
     until([&] { return peers.size() == 20; });
+    EXPECT_EQ(lines.size(), 2u);
+}
+
+/// As it comes, with no option set. A level-triggered accept would wake up 100,000 times.
+TEST_F(Listener, WakesUpAtMostTwentyTimesASecondWhileItIsStarved)
+{
+    listener starved(loop, "127.0.0.1:0", keep());
+    const auto client = connect_to(starved.addresses()[0]);
+    {
+        const no_more_descriptors than(client.get());
+        until([&] { return starved.counters().starved == 1; });
+        const auto since = ev_time();
+        const auto turns = loop.iteration();
+        until([&] { return starved.counters().starved == 5; }); // after 50 + 100 + 200 + 400 ms
+        const auto wake_ups = loop.iteration() - turns;
+        EXPECT_GE(wake_ups, 4u);
+        EXPECT_LE(wake_ups, 20 * (ev_time() - since) + 1);
+        EXPECT_TRUE(peers.empty());
+    }
+    until([&] { return peers.size() == 1; });
     EXPECT_EQ(lines.size(), 2u);
 }
 

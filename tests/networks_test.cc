@@ -259,6 +259,25 @@ TEST_F(Networks, WhenNoPortIsFreeInBothThatIsSaid)
               "Address already in use");
 }
 
+TEST_F(Networks, WhenEveryPortOfOneFamilyIsTakenThatIsSaidAndTheOtherAloneStillFindsOne)
+{
+    // Nobody is reached here: a client, too, would need one of the four ports.
+    const auto full = [](const char* host, const char* spec) {
+        return in_namespace(four_ports, [&] {
+            const auto taken = occupy(host, {40000, 40001, 40002, 40003});
+            try {
+                return std::to_string(bind_listeners(spec).sockets.size());
+            } catch (const funcptr::error& failed) {
+                return failed.code().message();
+            }
+        });
+    };
+    for (const auto* host : {"127.0.0.1", "::1"})
+        EXPECT_EQ(full(host, "*:0"), "Address already in use");
+    EXPECT_EQ(full("::1", "127.0.0.1:0"), "1");
+    EXPECT_EQ(full("127.0.0.1", "[::1]:0"), "1");
+}
+
 // --- the client ---------------------------------------------------------------------------------
 
 std::string connected(const std::string& target)
