@@ -104,9 +104,9 @@ std::size_t connection::memory() const noexcept
     return sizeof(connection) + sizeof(impl) + impl_->through().memory();
 }
 
-void detail::when_gone(connection& of, std::function<void()> handler)
+void detail::when_gone(connection& of, gone_handler handler)
 {
-    of.impl_->gone_ = std::move(handler);
+    of.impl_->gone_ = handler;
 }
 
 } // namespace funcptr

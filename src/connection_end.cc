@@ -87,8 +87,8 @@ void connection::impl::settle()
                     + " bytes in, " + std::to_string(out_) + " out";
     place_.reset();
     const auto reason = *reason_;
-    if (call([&] { on_close_(*outer_, reason); }) && gone_)
-        gone_();
+    if (call([&] { on_close_(*outer_, reason); }) && gone_.call != nullptr)
+        gone_.call(gone_.owner, *outer_);
 }
 
 void connection::impl::stop()

@@ -41,8 +41,8 @@ connection::impl::impl(connection& outer, ev::loop_ref loop, accepted peer,
     , peer_(peer.peer)
     , local_(peer.local)
     , filter_(std::move(through))
-    , options_(checked(options))
-    , deadlines_(options_, fresh_now(loop))
+    , options_(state_.extension<detail::shared_options>().share(checked(options)))
+    , deadlines_(*options_, fresh_now(loop))
     , turns_(state_.extension<detail::handshake_turns>())
 {
     if (!socket_ || !filter_)
@@ -64,28 +64,37 @@ connection::impl::~impl()
 
 bool connection::impl::write(std::span<const std::byte> bytes)
 {
-    return write(bytes.size(), [&](buffer& to) { return to.append(bytes); });
+    if (!may_write(bytes.size()))
+        return false;
+    filter_->awrite().append(bytes.subspan(send_directly(bytes)));
+    return wrote();
 }
 
 bool connection::impl::write(buffer& from)
 {
-    return write(from.size(), [&](buffer& to) { return to.append(std::move(from)); });
+    if (!may_write(from.size()))
+        return false;
+    from.consume(send_directly(from.data()));
+    filter_->awrite().append(std::move(from));
+    return wrote();
 }
 
-template <class Append>
-bool connection::impl::write(std::size_t size, Append&& append_to)
+bool connection::impl::may_write(std::size_t size)
 {
     if (ending_ || closing_ || over_)
         return false;
     if (backlog() == 0)
         deadlines_.progress(ev_now(loop_)); // the stall, if it becomes one, begins here
-    if (size > options_.backlog_limit - std::min(backlog(), options_.backlog_limit)
-        || !append_to(filter_->awrite())) {
-        finish(close_by::limit, "the peer does not read: more than "
-                                    + std::to_string(options_.backlog_limit)
-                                    + " bytes wait for it");
-        return false;
-    }
+    if (size <= options_->backlog_limit - std::min(backlog(), options_->backlog_limit)
+        && size <= filter_->awrite().room())
+        return true;
+    finish(close_by::limit, "the peer does not read: more than "
+                                + std::to_string(options_->backlog_limit) + " bytes wait for it");
+    return false;
+}
+
+bool connection::impl::wrote()
+{
     // Noted before anything is sent: whoever stops because of backlog() waits for on_drain.
     note_backlog();
     touch();
@@ -165,7 +174,7 @@ void connection::impl::serve(int events)
 
 bool connection::impl::has_its_turn()
 {
-    return opened_ || over_ || turns_.admit(*this, options_.handshakes_per_turn);
+    return opened_ || over_ || turns_.admit(*this, options_->handshakes_per_turn);
 }
 
 void connection::impl::go_on()
@@ -202,7 +211,7 @@ void connection::impl::touch()
         return;
     watch();
     // Whatever must be told (a drain, an end) is told from the loop.
-    const bool drained = was_high_ && backlog() <= options_.low_water;
+    const bool drained = was_high_ && backlog() <= options_->low_water;
     if (drained || filter_->closed() || lingering() || unshown())
         start_timer(0.);
     else

@@ -15,6 +15,10 @@ namespace {
 // At most so much is sent at a turn: a peer that reads as fast as we write must not keep us.
 constexpr std::size_t write_per_turn = 1024 * 1024;
 
+// What is as large is sent from where it lies; smaller pieces are cheap to copy, and those of one
+// callback should leave together.
+constexpr std::size_t direct_from = 4096;
+
 } // namespace
 
 bool connection::impl::wants_read() const
@@ -28,9 +32,9 @@ bool connection::impl::wants_read() const
 
 bool connection::impl::read_turn()
 {
-    std::size_t left = options_.read_per_turn;
+    std::size_t left = options_->read_per_turn;
     while (wants_read() && left != 0) {
-        const auto asked = std::min(options_.read_chunk, left);
+        const auto asked = std::min(options_->read_chunk, left);
         const auto got = read_once(asked);
         left -= got;
         if (got < asked)
@@ -72,7 +76,36 @@ std::size_t connection::impl::read_once(std::size_t bytes)
 
 bool connection::impl::stopped_by_backlog() const noexcept
 {
-    return opened_ && !options_.read_while_high && was_high_;
+    return opened_ && !options_->read_while_high && was_high_;
+}
+
+std::size_t connection::impl::send_once(std::span<const std::byte> bytes)
+{
+    ssize_t sent = 0;
+    do // MSG_NOSIGNAL: a peer that is gone is a value, not a signal of the process.
+        sent = ::send(io_.fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    while (sent < 0 && errno == EINTR);
+    if (sent < 0) {
+        if (errno != EAGAIN && errno != EWOULDBLOCK)
+            socket_failed(errno);
+        else
+            blocked_ = true;
+        return 0;
+    }
+    const auto size = static_cast<std::size_t>(sent);
+    deadlines_.moved(ev_now(loop_));
+    deadlines_.progress(ev_now(loop_));
+    out_ += size;
+    moved_ = true;
+    return size;
+}
+
+std::size_t connection::impl::send_directly(std::span<const std::byte> bytes)
+{
+    const bool plain = &filter_->awrite() == &filter_->nwrite();
+    if (!plain || !opened_ || blocked_ || bytes.size() < direct_from || !filter_->awrite().empty())
+        return 0;
+    return send_once(bytes.first(std::min(bytes.size(), write_per_turn)));
 }
 
 void connection::impl::send()
@@ -80,28 +113,17 @@ void connection::impl::send()
     std::size_t left = write_per_turn;
     blocked_ = false;
     while (!filter_->nwrite().empty()) {
-        auto bytes = filter_->nwrite().data();
+        const auto bytes = filter_->nwrite().data();
         if (left == 0) {
             blocked_ = true; // by our own bound: the socket is ready again at the next turn
             break;
         }
-        bytes = bytes.first(std::min(bytes.size(), left));
-        // MSG_NOSIGNAL: a peer that is gone is a value, not a signal of the process.
-        const auto sent = ::send(io_.fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-        if (sent < 0 && errno == EINTR)
-            continue;
-        if (sent < 0) {
-            if (errno != EAGAIN && errno != EWOULDBLOCK)
-                return socket_failed(errno);
-            blocked_ = true;
+        const auto size = send_once(bytes.first(std::min(bytes.size(), left)));
+        if (over_)
+            return;
+        if (size == 0)
             break;
-        }
-        const auto size = static_cast<std::size_t>(sent);
-        deadlines_.moved(ev_now(loop_));
-        deadlines_.progress(ev_now(loop_));
-        out_ += size;
         left -= size;
-        moved_ = true;
         filter_->nwrite().consume(size);
         filter_->update(); // room for more
     }

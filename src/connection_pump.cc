@@ -39,7 +39,7 @@ bool connection::impl::pump_steps()
     if (!deliver())
         return false;
     flush();
-    if (!over_ && was_high_ && backlog() <= options_.low_water) {
+    if (!over_ && was_high_ && backlog() <= options_->low_water) {
         was_high_ = false;
         if (!call([this] { on_drain_(*outer_); }))
             return false;
@@ -98,7 +98,7 @@ bool connection::impl::tell_end()
     end_told_ = true;
     if (!call([this] { on_end_(*outer_); }))
         return false;
-    if (!over_ && options_.close_with_peer && !ending_) {
+    if (!over_ && options_->close_with_peer && !ending_) {
         ending_ = true;
         filter_->close_write();
     }

@@ -36,7 +36,9 @@ public:
             std::make_unique<connection>(loop_, std::move(peer), std::move(through), options);
         auto& reference = *made;
         all_.emplace(&reference, std::move(made));
-        detail::when_gone(reference, [this, &reference] { bury(reference); });
+        detail::when_gone(
+            reference,
+            {[](void* owner, connection& gone) { static_cast<impl*>(owner)->bury(gone); }, this});
         return reference;
     }
 

@@ -153,6 +153,66 @@ TEST_F(Connection, GoesOnWithinOneTurnWhenAHandlerTakesALineAtATime)
     EXPECT_EQ(seen, "abc");
 }
 
+// A large piece is sent from where it lies, a small one is copied first: neither may overtake.
+TEST_F(Connection, KeepsTheOrderOfSmallAndLargeWrites)
+{
+    open();
+    const std::string large(20'000, 'L'), larger(40'000, 'M');
+    const std::string expected = "a" + large + "b" + larger + larger + "c";
+    const auto write_all = [&](connection& c) {
+        for (const std::string_view each :
+             {std::string_view("a"), std::string_view(large), std::string_view("b"),
+              std::string_view(larger), std::string_view(larger), std::string_view("c")})
+            EXPECT_TRUE(c.write(each));
+    };
+    near->on_data([&](connection& c, buffer& in) {
+        in.clear();
+        c.write(larger); // before anything waits
+        write_all(c);
+    });
+    say("go");
+    EXPECT_EQ(hear(larger.size() + expected.size()), larger + expected);
+    write_all(*near);
+    EXPECT_EQ(hear(expected.size()), expected);
+    EXPECT_EQ(near->bytes_out(), larger.size() + 2 * expected.size());
+    EXPECT_EQ(near->backlog(), 0u);
+}
+
+TEST_F(Connection, SendsALargeWriteWithoutACopyWhenThePeerHasRoom)
+{
+    open();
+    turns(2);
+    const auto before = near->memory();
+    EXPECT_TRUE(near->write(std::string(32'000, 'x')));
+    EXPECT_EQ(near->backlog(), 0u);
+    EXPECT_EQ(near->memory(), before);
+    EXPECT_EQ(hear(32'000).size(), 32'000u);
+}
+
+TEST_F(Connection, KeepsWhatThePeerHasNoRoomForOfALargeWrite)
+{
+    open();
+    turns(2);
+    const std::string large(10'000'000, 'x');
+    EXPECT_TRUE(near->write(large));
+    EXPECT_GT(near->bytes_out(), 0u);
+    EXPECT_EQ(near->backlog() + near->bytes_out(), large.size());
+    EXPECT_EQ(hear(large.size()), large);
+}
+
+TEST_F(Connection, EachKeepsItsOwnOptions)
+{
+    const connection_options tight{.backlog_limit = 10};
+    open(tight);
+    const auto first = std::move(near);
+    const auto first_far = std::move(far);
+    open();
+    EXPECT_TRUE(near->write(std::string(11, 'x')));
+    EXPECT_FALSE(first->write(std::string(11, 'x')));
+    open(tight);
+    EXPECT_FALSE(near->write(std::string(11, 'x')));
+}
+
 TEST_F(Connection, CarriesMegabytesBothWaysUnderItsWatermarks)
 {
     open({.high_water = 64 * 1024, .low_water = 16 * 1024});
@@ -243,11 +303,11 @@ TEST_F(Connection, TellsOfADrainAlsoWhenTheEndOfTheHandlerSendsAll)
     });
     near->on_data([&](connection& c, buffer& in) {
         in.clear();
-        c.write(std::string(5000, 'x'));
+        c.write(std::string(3000, 'x')); // a large piece would be sent at once
         EXPECT_GT(c.backlog(), 1000u) << "sent one by one, not at the end of the handler";
     });
     say("go");
-    EXPECT_EQ(hear(5000).size(), 5000u);
+    EXPECT_EQ(hear(3000).size(), 3000u);
     until([&] { return drained == 1; });
     turns(5);
     EXPECT_EQ(drained, 1);
@@ -482,6 +542,19 @@ TEST_F(Connection, AWriteToAPeerThatIsGoneIsAValueAndNoSignal)
     far.reset();
     near->write("into the void");
     EXPECT_FALSE(closed);
+    until([&] { return closed.has_value(); });
+    EXPECT_EQ(closed->by, close_by::socket);
+    EXPECT_EQ(closed->error, std::errc::broken_pipe);
+}
+
+TEST_F(Connection, ALargeWriteToAPeerThatIsGoneIsToldFromTheLoopToo)
+{
+    open();
+    turns(2);
+    near->pause_reading();
+    far.reset();
+    EXPECT_FALSE(near->write(std::string(100'000, 'x')));
+    EXPECT_FALSE(closed) << "called from within write()";
     until([&] { return closed.has_value(); });
     EXPECT_EQ(closed->by, close_by::socket);
     EXPECT_EQ(closed->error, std::errc::broken_pipe);

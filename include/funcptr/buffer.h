@@ -105,6 +105,8 @@ public:
     bool append(buffer&& other)
     {
         assert(this != &other);
+        if (other.empty())
+            return true;
         if (!empty()) {
             const bool taken = append(other.data());
             if (taken)

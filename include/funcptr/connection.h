@@ -45,7 +45,8 @@ namespace funcptr {
 class connection;
 
 namespace detail {
-void when_gone(connection& of, std::function<void()> handler);
+struct gone_handler;
+void when_gone(connection& of, gone_handler handler);
 } // namespace detail
 
 /// Every deadline may be 0: none.
@@ -91,6 +92,8 @@ struct connection_options {
     /// The peer's end of stream ends ours too, once what waits is written. False: the other
     /// direction stays open until end().
     bool close_with_peer = true;
+
+    friend bool operator==(const connection_options&, const connection_options&) = default;
 };
 
 /// Who or what ended it.
@@ -180,7 +183,7 @@ public:
     std::size_t memory() const noexcept;
 
 private:
-    friend void detail::when_gone(connection& of, std::function<void()> handler);
+    friend void detail::when_gone(connection& of, detail::gone_handler handler);
     class impl;
     std::unique_ptr<impl> impl_;
 };

@@ -198,8 +198,6 @@ public:
         if (closed_ || !read_closed_ || !write_closed_ || !nwrite().empty())
             return;
         closed_ = true;
-        cause_.kind = close_kind::clean;
-        cause_.text = "clean"; // short enough never to need the heap: update() does not throw
     }
     void input_eof() noexcept override { read_closed_ = true; }
     void close_write() noexcept override { write_closed_ = true; }
@@ -210,7 +208,12 @@ public:
     bool read_closed() const noexcept override { return read_closed_; }
     bool write_closed() const noexcept override { return write_closed_; }
     bool pending() const noexcept override { return false; }
-    const close_cause& cause() const noexcept override { return cause_; }
+    /// One of two, the same for all.
+    const close_cause& cause() const noexcept override
+    {
+        static const close_cause none, clean{.kind = close_kind::clean, .text = "clean"};
+        return closed_ ? clean : none;
+    }
     void trim() noexcept override
     {
         if (pipes_->in.empty())
@@ -241,7 +244,6 @@ private:
     }
 
     std::unique_ptr<pipes> pipes_; // on the heap, so that a move leaves their addresses as they are
-    close_cause cause_;
     bool read_closed_ = false;
     bool write_closed_ = false;
     bool closed_ = false;

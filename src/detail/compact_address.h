@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// compact_address.h: an address kept for long: 40 bytes instead of the 120 that a unix path may
+// compact_address.h: an address kept for long: 29 bytes instead of the 120 that a unix path may
 // need, which a connection has twice.
 #pragma once
 
@@ -10,7 +10,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <memory>
 
 namespace funcptr::detail {
 
@@ -22,22 +21,40 @@ public:
             size_ = static_cast<std::uint8_t>(of.size());
             std::memcpy(raw_.data(), of.data(), size_);
         } else {
-            long_ = std::make_unique<const address>(of);
+            const auto* const kept = new address(of);
+            std::memcpy(raw_.data(), &kept, sizeof kept);
+            size_ = is_long;
         }
+    }
+    compact_address(const compact_address&) = delete;
+    compact_address& operator=(const compact_address&) = delete;
+    ~compact_address()
+    {
+        if (size_ == is_long)
+            delete kept();
     }
     address get() const noexcept
     {
-        if (long_)
-            return *long_;
+        if (size_ == is_long)
+            return *kept();
         sockaddr_storage raw{};
         std::memcpy(&raw, raw_.data(), size_);
         return address::from(reinterpret_cast<const sockaddr*>(&raw), size_);
     }
 
 private:
+    static constexpr std::uint8_t is_long = 0xff;
+
+    const address* kept() const noexcept
+    {
+        const address* at = nullptr;
+        std::memcpy(&at, raw_.data(), sizeof at);
+        return at;
+    }
+
+    // The bytes of the address, or those of a pointer to it.
     std::array<std::byte, sizeof(sockaddr_in6)> raw_{};
     std::uint8_t size_ = 0;
-    std::unique_ptr<const address> long_;
 };
 
 } // namespace funcptr::detail

@@ -3,16 +3,20 @@
 // connection_gone.h: how a connection_set learns that one of its connections is over.
 #pragma once
 
-#include <functional>
-
 namespace funcptr {
 
 class connection;
 
 namespace detail {
 
+/// Two words instead of a std::function's four: each connection has one.
+struct gone_handler {
+    void (*call)(void* owner, connection& gone) = nullptr;
+    void* owner = nullptr;
+};
+
 /// Called once, after the connection's on_close has returned and if that has not destroyed it.
-void when_gone(connection& of, std::function<void()> handler);
+void when_gone(connection& of, gone_handler handler);
 
 } // namespace detail
 } // namespace funcptr

@@ -33,8 +33,10 @@
 #include <utility>
 
 #include "compact_address.h"
+#include "connection_gone.h"
 #include "handshake_turns.h"
 #include "net_deadlines.h"
+#include "shared_options.h"
 
 namespace funcptr {
 
@@ -51,7 +53,7 @@ public:
     callback<connection&> on_drain_;
     callback<connection&> on_end_;
     callback<connection&, const close_reason&> on_close_;
-    std::function<void()> gone_; // the set's; after on_close_
+    detail::gone_handler gone_{}; // the set's; after on_close_
 
     bool write(std::span<const std::byte> bytes);
     bool write(buffer& from);
@@ -148,15 +150,19 @@ private:
 
     // --- writing: connection_io.cc --------------------------------------------------------
 
-    /// append_to: puts so many bytes into a buffer, or nothing and says false.
-    template <class Append>
-    bool write(std::size_t size, Append&& append_to);
-    void note_backlog() noexcept { was_high_ = was_high_ || backlog() > options_.high_water; }
+    /// False when nothing may be written, or so much is too much, which closes it.
+    bool may_write(std::size_t size);
+    bool wrote();
+    void note_backlog() noexcept { was_high_ = was_high_ || backlog() > options_->high_water; }
     /// From high_water until low_water. But a handshake needs what the peer says before anything
     /// can be sent.
     bool stopped_by_backlog() const noexcept;
 
     void send();
+    /// How much went; 0 when the socket takes no more now (blocked_) or has failed (over_).
+    std::size_t send_once(std::span<const std::byte> bytes);
+    /// A large piece, when nothing waits before it and nothing is to be done to it: without a copy.
+    std::size_t send_directly(std::span<const std::byte> bytes);
 
     /// Waits for what is needed: the socket to be readable, writable, or neither.
     void watch();
@@ -205,7 +211,7 @@ private:
     detail::compact_address peer_;
     detail::compact_address local_;
     std::unique_ptr<filter> filter_;
-    connection_options options_;
+    std::shared_ptr<const connection_options> options_;
     detail::deadlines deadlines_;
     ev_io io_{};
     ev_timer timer_{};
