@@ -43,7 +43,7 @@ _VARIANTS = {  # name: flags for the compiler, and for the linker
     "fuzz": (["-O1", "-g", "-fsanitize=fuzzer-no-link,address,undefined"] + _SANITIZE,
              ["-fsanitize=address,undefined"]),
 }
-_EVERYTHING = "SSL EV ZMQ CPPZMQ CARES"
+_EVERYTHING = "SSL EV ZMQ CPPZMQ CARES ZLIB"
 
 
 def options(opt):
@@ -86,6 +86,7 @@ def _find_libraries(cfg):
             cfg.msg("  without it", "what needs %s is left out" % (package or name), color="YELLOW")
 
     pkg("openssl", "SSL")
+    pkg("zlib", "ZLIB")
     pkg("libzmq", "ZMQ")
     pkg("cppzmq", "CPPZMQ")
     # Debian has no libev.pc.
@@ -110,7 +111,8 @@ def build(bld):
         release=VERSION, name="build_version")
     _library(bld)
     wanted = commands.PARTS.get(bld.cmd, ())
-    for part, add in (("examples", _examples), ("tests", _tests), ("bench", _bench), ("fuzz", _fuzz)):
+    for part, add in (("examples", _examples), ("tests", _tests), ("bench", _bench), ("interop", _interop),
+                      ("fuzz", _fuzz)):
         if part in wanted:
             add(bld)
     commands.after_build(bld)
@@ -118,7 +120,7 @@ def build(bld):
 
 def _library(bld):
     _libraries(bld, "funcptr", "objects", bld.path.ant_glob("src/**/*.cc", excl="src/gnutls/**"),
-               "build_version SSL EV CARES")
+               "build_version SSL EV CARES ZLIB")
     if bld.env.HAVE_GNUTLS:
         _libraries(bld, "funcptr-gnutls", "gnutls_objects", bld.path.ant_glob("src/gnutls/*.cc"),
                    "GNUTLS")
@@ -145,9 +147,10 @@ def _program(bld, source, target, use="", first="", **more):
 def _examples(bld):
     for source in bld.path.ant_glob("examples/*.cc"):
         _program(bld, [source], "examples/" + source.name[:-3])
-    gateway = bld.path.ant_glob("examples/gateway/*.cc")
-    if gateway and bld.env.HAVE_NGHTTP2 and bld.env.HAVE_JSON:
-        _program(bld, gateway, "examples/gateway/gateway", "NGHTTP2 JSON")
+    for name, needs in (("cookie_tool", ""), ("gateway", "NGHTTP2 JSON")):
+        sources = bld.path.ant_glob("examples/%s/*.cc" % name)
+        if sources and all(bld.env["HAVE_" + each] for each in needs.split()):
+            _program(bld, sources, "examples/%s/%s" % (name, name), needs)
 
 
 def _tests(bld):
@@ -155,11 +158,29 @@ def _tests(bld):
         if bld.cmd != "test":
             return  # who only builds need not have it
         bld.fatal("GoogleTest is missing: ./waf deps test installs it")
-    bld(features="cxx", source=bld.path.ant_glob("tests/support/*.cc"), target="test_support",
-        includes="include tests", use="%s GTEST" % _EVERYTHING)
+    _test_support(bld)
     for source in commands.selected_tests(bld):
         _program(bld, [source], "tests/" + source.name[:-3], "test_support GTEST NGHTTP2 JSON",
                  kind="test")
+
+
+def _test_support(bld):
+    if not getattr(bld, "has_test_support", False):
+        bld.has_test_support = True
+        bld(features="cxx", source=bld.path.ant_glob("tests/support/*.cc"), target="test_support",
+            includes="include tests", use="%s GTEST JSON" % _EVERYTHING)
+
+
+def _interop(bld):
+    sources = bld.path.ant_glob("interop/*.cc")
+    missing = [name for name, there in (("GoogleTest", bld.env.HAVE_GTEST),
+                                        ("nlohmann_json", bld.env.HAVE_JSON)) if not there]
+    if missing and bld.cmd == "interop":
+        bld.fatal("%s is missing: ./waf deps interop installs it" % " and ".join(missing))
+    if missing or not sources:
+        return
+    _test_support(bld)
+    _program(bld, sources, "interop/cookies_interop", "test_support GTEST JSON", kind="interop")
 
 
 def _bench(bld):

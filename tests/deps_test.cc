@@ -37,6 +37,7 @@ protected:
         arguments.insert(arguments.begin(), {(tree_.path() / "waf").string(), "deps"});
         return test::run({.arguments = arguments,
                           .environment = {{"PATH", bin_.string() + ":" + test::variable("PATH")},
+                                          {"XDG_CACHE_HOME", cache_.string()},
                                           {"WAF", (tree_.parent() / "waf").string()}}});
     }
     std::string log() const { return fs::exists(log_) ? test::read_file(log_) : ""; }
@@ -44,6 +45,7 @@ protected:
     test::source_tree tree_;
     fs::path bin_ = tree_.parent() / "bin";
     fs::path log_ = tree_.parent() / "log";
+    fs::path cache_ = tree_.parent() / "cache";
 };
 
 TEST_F(Deps, RunsNothingWhenAllIsThere)
@@ -95,6 +97,40 @@ TEST_F(Deps, DemoNeedsNoTestPackages)
     EXPECT_NE(demo.find("libnghttp2-dev"), std::string::npos) << demo;
     EXPECT_NE(deps({"-n", "--bench"}).out.find("libevent-dev"), std::string::npos);
     EXPECT_NE(deps({"-n", "--interop"}).out.find("python3-itsdangerous"), std::string::npos);
+}
+
+TEST_F(Deps, InstallsPackagesOfNpmOnceAndWithoutTheirScripts)
+{
+    fake("npm", "echo npm \"$@\" >> '" + log_.string()
+                    + "'\n"
+                      "while [ $# -gt 0 ]; do\n"
+                      "  [ \"$1\" = --prefix ] && folder=$2\n"
+                      "  case $1 in *@*)\n"
+                      "    mkdir -p \"$folder/node_modules/${1%@*}\"\n"
+                      "    echo '{\"version\": \"'${1#*@}'\"}' "
+                      "> \"$folder/node_modules/${1%@*}/package.json\" ;;\n"
+                      "  esac\n"
+                      "  shift\n"
+                      "done");
+    const auto done = deps({"--interop"});
+    EXPECT_EQ(done.status, 0) << done.err;
+    EXPECT_NE(log().find("npm install --prefix " + cache_.string()), std::string::npos) << log();
+    EXPECT_NE(log().find(" --ignore-scripts "), std::string::npos) << log();
+    EXPECT_NE(log().find(" keygrip@"), std::string::npos) << log();
+    const auto once = log();
+    EXPECT_EQ(deps({"interop"}).status, 0);
+    EXPECT_EQ(log(), once) << "all is there";
+    EXPECT_EQ(deps({"test"}).out.find("npm"), std::string::npos);
+}
+
+TEST_F(Deps, TakesTheNpmThatIsThere)
+{
+    // npm comes with its makers' nodejs, beside which Debian's cannot be installed.
+    installed("[!n]*|nodejs|nlohmann*|netbase");
+    fake("npm", "true");
+    const auto done = deps({"-n", "--interop"});
+    EXPECT_EQ(done.status, 0) << done.err;
+    EXPECT_EQ(done.out.find("apt-get"), std::string::npos) << done.out;
 }
 
 TEST_F(Deps, FetchesNewListsWhenTheOldOnesFail)

@@ -67,6 +67,13 @@ TEST_F(TestCommand, FailureShowsItsOutputAndExitStatus)
     EXPECT_EQ(last_line(done), "1 passed, 1 failed, 1 skipped");
 }
 
+TEST_F(TestCommand, TellsWhyACaseWasSkipped)
+{
+    const auto done = run({"--only=mixed", "--filter=Mixed.Skips"});
+    EXPECT_EQ(done.status, 0) << done.out;
+    EXPECT_TRUE(says(done, "1 skipped: not today\n")) << done.out;
+}
+
 TEST_F(TestCommand, FailedTestStaysFailedAtTheNextCall)
 {
     EXPECT_EQ(run({"--only=mixed"}).status, 1);

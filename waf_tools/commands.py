@@ -18,12 +18,13 @@ RELEASE_BY_DEFAULT = ("install", "uninstall", "demo", "bench")
 
 # What a command builds besides the library.
 PARTS = {
-    "build": ("examples", "tests", "bench"),
-    "clean": ("examples", "tests", "bench"),
-    "list": ("examples", "tests", "bench"),
+    "build": ("examples", "tests", "bench", "interop"),
+    "clean": ("examples", "tests", "bench", "interop"),
+    "list": ("examples", "tests", "bench", "interop"),
     "test": ("examples", "tests"),
     "demo": ("examples",),
     "bench": ("bench",),
+    "interop": ("interop",),
     "fuzz": ("fuzz",),
 }
 
@@ -35,7 +36,7 @@ def options(opt):
     opt.add_option("--werror", dest="werror", default=False, action="store_true",
                    help="configure: a warning is an error")
     opt.add_option("--filter", dest="filter", default="", metavar="PATTERN",
-                   help="test: GoogleTest's filter, e.g. 'ZmqEvent.*'")
+                   help="test, interop: GoogleTest's filter, e.g. 'ZmqEvent.*'")
     opt.add_option("--only", dest="only", default="", metavar="TEXT",
                    help="test, fuzz: only programs whose name holds TEXT; bench: rows that begin so")
     opt.add_option("--seconds", dest="seconds", default=0, type=int, metavar="N",
@@ -58,6 +59,12 @@ class _test(Build.BuildContext):
 class _bench(Build.BuildContext):
     """builds and runs the benchmarks, writes build/<variant>/bench.json (--only, --strict)"""
     cmd = "bench"
+    fun = "build"
+
+
+class _interop(Build.BuildContext):
+    """holds the cookie dialects against the packages they are named after (--filter)"""
+    cmd = "interop"
     fun = "build"
 
 
@@ -168,7 +175,8 @@ def configure_when_needed(top):
 
 def after_build(bld):
     """What the command does once everything is compiled."""
-    actions = {"test": _run_tests, "bench": _run_bench, "fuzz": _run_fuzz, "demo": _run_demo}
+    actions = {"test": _run_tests, "bench": _run_bench, "interop": _run_interop, "fuzz": _run_fuzz,
+               "demo": _run_demo}
     if bld.cmd in actions:
         bld.add_post_fun(actions[bld.cmd])
 
@@ -183,9 +191,25 @@ def _programs(bld, kind):
     return found
 
 
+def _test_environment(bld):
+    return dict(os.environ, FUNCPTR_TOP=bld.srcnode.abspath(), FUNCPTR_BUILD=bld.bldnode.abspath(),
+                FUNCPTR_VARIANT=bld.variant)
+
+
+def _run_interop(bld):
+    import random
+    import deps
+    environment = _test_environment(bld)
+    environment.setdefault("FUNCPTR_SEED", str(random.randrange(2**32)))
+    environment.setdefault("NODE_PATH", os.path.join(deps.node_folder(), "node_modules"))
+    print("FUNCPTR_SEED=%s" % environment["FUNCPTR_SEED"])
+    if not test_runner.run(_programs(bld, "interop"), environment, Options.options.filter):
+        print(test_runner.closing_line())
+        sys.exit(1)
+
+
 def _run_tests(bld):
-    environment = dict(os.environ, FUNCPTR_TOP=bld.srcnode.abspath(), FUNCPTR_BUILD=bld.bldnode.abspath(),
-                       FUNCPTR_VARIANT=bld.variant)
+    environment = _test_environment(bld)
     environment.setdefault("WAF", Context.waf_dir)  # tests that build a copy need no network for it
     if bld.variant == "tsan":
         # libzmq, libev and OpenSSL are not instrumented and would be blamed for what they do right.
@@ -329,8 +353,8 @@ def install_files(bld, version, abi):
         where = env.LIBDIR + folder[len("${LIBDIR}"):]
         bld(features="subst", source=template, target="packaging/" + target, install_path=folder,
             VERSION=version, SONAME=env.cxxshlib_PATTERN % "funcptr" + "." + abi,
-            REQUIRES_PRIVATE="openssl, libcares" if env.HAVE_CARES else "openssl",
-            STATIC_LIBRARIES="cares" if env.HAVE_CARES else "",
+            REQUIRES_PRIVATE="openssl, zlib, libcares" if env.HAVE_CARES else "openssl, zlib",
+            STATIC_LIBRARIES="z cares" if env.HAVE_CARES else "z",
             GNUTLS_SONAME=env.cxxshlib_PATTERN % "funcptr-gnutls" + "." + abi,
             # Relative, so that the installed tree can be moved.
             TO_PREFIX=os.path.relpath(env.PREFIX, where), TO_LIBDIR=os.path.relpath(env.LIBDIR, where),

@@ -6,6 +6,7 @@ It runs before waf, because on a new machine waf itself cannot be had until the 
 there. Each command is printed; -n only prints; when everything is there nothing is run.
 """
 
+import json
 import os
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ BUILD = [
     ("g++", None, None),
     ("pkg-config", "pkgconf", "pkg-config"),
     ("libssl-dev", None, "openssl"),
+    ("zlib1g-dev", None, None),
     ("libev-dev", "libev", "libev"),
     ("libzmq3-dev", "libzmq4", "zeromq"),
     ("cppzmq-dev", "cppzmq", "cppzmq"),
@@ -45,15 +47,22 @@ BENCH = [
     ("libasio-dev", "asio", "asio"),
     ("libczmq-dev", "czmq", "czmq"),
     ("strace", None, None),
+    ("python3-itsdangerous", None, None),
+    ("nodejs", "node", "node"),
+    ("golang-go", "go", "go"),
+    ("golang-github-gorilla-securecookie-dev", None, None),
 ]
 INTEROP = [
     (name, None, None)
     for name in (
         "python3-itsdangerous python3-flask python3-starlette python3-webob python3-pyramid "
         "python3-django python3-tornado python3-beaker python3-cryptography ruby-activesupport "
-        "ruby-rack golang-go golang-github-gorilla-securecookie-dev nodejs npm"
+        "ruby-actionpack ruby-rack golang-go golang-github-gorilla-securecookie-dev nodejs npm"
     ).split()
 ]
+# npm's packages for INTEROP, of the versions that the campaign was written against.
+NODE = {"cookie": "0.7.2", "cookie-parser": "1.4.7", "cookie-session": "2.1.1",
+        "cookie-signature": "1.2.2", "cookies": "0.9.1", "iron-session": "8.0.4", "keygrip": "1.1.0"}
 
 # Which groups a command that follows `deps` needs beside BUILD.
 NEEDS = {"test": [TEST], "fuzz": [TEST], "check": [CHECK], "format": [CHECK], "bench": [BENCH],
@@ -69,17 +78,19 @@ def main(arguments, no_waf_yet=False):
     """Installs; the arguments that are left for waf, None when there are none."""
     own = [a for a in arguments if a in OWN]
     rest = [a for a in arguments if a not in OWN]
-    rows = wanted(own, [a for a in rest if not a.startswith("-")])
-    system = this_system()
+    groups = wanted(own, [a for a in rest if not a.startswith("-")])
+    system, run = this_system(), Runner(dry="-n" in own)
+    rows = [row for group in groups for row in group]
     missing = [name for name in names(rows, system.column) if not system.has(name)]
-    system.install(missing, no_waf_yet, Runner(dry="-n" in own))
+    system.install(missing, no_waf_yet, run)
+    if INTEROP in groups:
+        install_node_packages(run)
     return None if "-n" in own else rest or None
 
 
 def wanted(own, commands):
     groups = [BUILD] + [group for command in commands for group in NEEDS.get(command, [])]
-    groups += [TEST] * (not commands) + [BENCH] * ("--bench" in own) + [INTEROP] * ("--interop" in own)
-    return [row for group in groups for row in group]
+    return groups + [TEST] * (not commands) + [BENCH] * ("--bench" in own) + [INTEROP] * ("--interop" in own)
 
 
 def names(rows, column):
@@ -101,6 +112,37 @@ class Runner:
         return self.dry or subprocess.run(command, check=False).returncode == 0
 
 
+# --- npm ----------------------------------------------------------------------------------------
+
+
+def node_folder():
+    """Where npm's packages are kept: a cache of the user's, for all checkouts and build folders."""
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    return os.path.join(cache, "funcptr", "interop")
+
+
+def install_node_packages(run):
+    """What is missing; no script of a package runs."""
+    missing = ["%s@%s" % wanted for wanted in sorted(NODE.items()) if node_version(wanted[0]) != wanted[1]]
+    if not missing:
+        return
+    if not shutil.which("npm") and not run.dry:
+        raise Failure("npm is not here, and is no package of this system; install it by hand")
+    # All at once: npm removes what it was not told of.
+    run(["npm", "install", "--prefix", node_folder(), "--no-save", "--ignore-scripts", "--no-audit",
+         "--no-fund"] + ["%s@%s" % wanted for wanted in sorted(NODE.items())])
+
+
+def node_version(package):
+    """Of the one that is there, or None."""
+    path = os.path.join(node_folder(), "node_modules", package, "package.json")
+    try:
+        with open(path, encoding="utf-8") as file:
+            return json.load(file).get("version")
+    except (OSError, ValueError):
+        return None
+
+
 # --- one class for each package manager ---------------------------------------------------------
 
 
@@ -109,6 +151,9 @@ class Debian:
 
     @staticmethod
     def has(name):
+        # The nodejs of its makers brings npm along, and Debian's npm cannot stand beside it.
+        if name == "npm" and shutil.which("npm"):
+            return True
         return answer(["dpkg-query", "-W", "-f", "${db:Status-Status}", name]) == "installed"
 
     @classmethod

@@ -2,8 +2,10 @@
 """Runs GoogleTest programs one after the other: a line for each, the output of those that failed, and
 the sum of their cases. Nothing is remembered: a test that failed is run again at the next call."""
 
+import collections
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -51,6 +53,8 @@ def run_program(name, path, environment, pattern):
     counts = "%d passed" % passed + (", %d failed" % failed if failed else "")
     counts += ", %d skipped" % skipped if skipped else ""
     print("%-6s %-28s %s  (%.1f s)" % ("FAILED" if failed else "ok", name, counts, time.monotonic() - start))
+    for reason, count in sorted(skip_reasons(output).items()):
+        print("       %d skipped: %s" % (count, reason))
     if failed:
         print(output.rstrip())
         print("%s ended with status %s" % (name, status))
@@ -107,6 +111,11 @@ def read_report(path):
             else:
                 passed += 1
     return passed, failed, skipped
+
+
+def skip_reasons(output):
+    """What GTEST_SKIP() said, and how often."""
+    return collections.Counter(re.findall(r"^.+: Skipped\n(.+)$", output, re.MULTILINE))
 
 
 def closing_line():
