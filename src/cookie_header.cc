@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <funcptr/cookie_header.h>
+#include <funcptr/sealed_cookie.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -8,51 +9,37 @@
 
 #include "detail/cookie_grammar.h"
 #include "detail/cookie_reason.h"
+#include "detail/cookie_walk.h"
 
 namespace funcptr {
 
 namespace {
 
+// --- Cookie -------------------------------------------------------------------------------------
+
+/// verify: from a value to its verdict.
+template <class Verify>
+cookie_verdict first_good(std::string_view name, std::string_view header,
+                          const cookie_limits& limits, Verify verify)
+{
+    cookie_verdict best;
+    best.status = header.size() > limits.bytes ? cookie_status::too_long : cookie_status::missing;
+    best.reason = detail::words_for(best.status);
+    detail::walk_cookies(header, limits, [&](const cookie_pair& pair) {
+        if (pair.name != name)
+            return true;
+        auto verdict = verify(pair.value);
+        if (verdict || !best.authentic())
+            best = std::move(verdict);
+        return !best;
+    });
+    return best;
+}
+
+// --- Set-Cookie ---------------------------------------------------------------------------------
+
 constexpr std::size_t pair_limit = 4096;      // RFC 6265bis, 5.6
 constexpr std::size_t attribute_limit = 1024; // the same
-
-// --- Cookie -----------------------------------------------------------------------------------
-
-std::string_view trim(std::string_view text) noexcept
-{
-    const auto first = text.find_first_not_of(" \t");
-    if (first == text.npos)
-        return text.substr(text.size()); // still a place in the header
-    return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
-
-/// Each pair in its order to visit(), until that says false. Every byte is looked at a fixed number
-/// of times. True when a limit was reached.
-template <class Visit>
-bool walk(std::string_view header, const cookie_limits& limits, Visit visit)
-{
-    if (header.size() > limits.bytes)
-        return true;
-    std::size_t visited = 0;
-    while (!header.empty()) {
-        const auto end = std::min(header.find(';'), header.size());
-        const auto piece = header.substr(0, end);
-        header.remove_prefix(std::min(end + 1, header.size()));
-        const auto equals = piece.find('=');
-        if (equals == piece.npos)
-            continue; // a value without a name
-        const auto name = trim(piece.substr(0, equals));
-        if (name.empty())
-            continue;
-        if (visited++ == limits.pairs)
-            return true;
-        if (!visit(cookie_pair{name, trim(piece.substr(equals + 1))}))
-            return false;
-    }
-    return false;
-}
-
-// --- Set-Cookie -------------------------------------------------------------------------------
 
 /// REQUIRES: the name was found to be a token; else a log could be forged with it.
 std::string about(const set_cookie& cookie, const std::string& why)
@@ -167,7 +154,7 @@ std::optional<std::string_view> parsed_cookies::find(std::string_view name) cons
 parsed_cookies parse_cookie_header(std::string_view header, const cookie_limits& limits)
 {
     parsed_cookies parsed;
-    parsed.truncated = walk(header, limits, [&](const cookie_pair& pair) {
+    parsed.truncated = detail::walk_cookies(header, limits, [&](const cookie_pair& pair) {
         parsed.pairs.push_back(pair);
         return true;
     });
@@ -177,18 +164,15 @@ parsed_cookies parse_cookie_header(std::string_view header, const cookie_limits&
 cookie_verdict verify_any(const signed_cookie& codec, std::string_view header,
                           const cookie_limits& limits)
 {
-    cookie_verdict best;
-    best.status = header.size() > limits.bytes ? cookie_status::too_long : cookie_status::missing;
-    best.reason = detail::words_for(best.status);
-    walk(header, limits, [&](const cookie_pair& pair) {
-        if (pair.name != codec.name())
-            return true;
-        auto verdict = codec.verify(pair.value);
-        if (verdict || !best.authentic())
-            best = std::move(verdict);
-        return !best;
-    });
-    return best;
+    return first_good(codec.name(), header, limits,
+                      [&](std::string_view value) { return codec.verify(value); });
+}
+
+cookie_verdict verify_any(const sealed_cookie& codec, std::string_view header,
+                          const cookie_limits& limits)
+{
+    return first_good(codec.name(), header, limits,
+                      [&](std::string_view value) { return codec.open(value); });
 }
 
 std::string make_set_cookie(const set_cookie& cookie)

@@ -88,6 +88,41 @@ TEST(Base64url, HasOneTextForEachValue)
     EXPECT_EQ(decode("Zm9"), decoded::non_canonical);
 }
 
+TEST(Base64url, HasTheSameTextForEachGroupOfThreeByAllWays)
+{
+    // Four values after one another at each place of a long text, against the alphabet itself.
+    const auto letters = funcptr::detail::base64url_alphabet;
+    for (std::size_t value = 0; value < 64; ++value)
+        for (std::size_t place = 0; place < 60; ++place) {
+            std::string text(60, 'A'), back;
+            text[place] = letters[value];
+            ASSERT_EQ(decode(text, back), decoded::ok);
+            // A value may reach over two bytes, and several bits into one.
+            std::string summed(45, '\0');
+            for (std::size_t bit = 0; bit < 6; ++bit) {
+                const auto at = place * 6 + bit;
+                if ((value >> (5 - bit) & 1) != 0)
+                    summed[at / 8] = static_cast<char>(summed[at / 8] | 1 << (7 - at % 8));
+            }
+            ASSERT_EQ(back, summed) << letters[value] << " at " << place;
+            ASSERT_EQ(encode(back), text);
+        }
+}
+
+TEST(Base64url, WritesNoByteBeyondItsEnd)
+{
+    for (std::size_t size = 0; size < 100; ++size) {
+        const auto text = encode(std::string(size, '\x5a'));
+        std::string room(size + 32, '#');
+        const auto out = std::as_writable_bytes(std::span(room)).first(size);
+        ASSERT_EQ(funcptr::detail::decode_base64url(text, out), decoded::ok);
+        EXPECT_EQ(room, std::string(size, '\x5a') + std::string(32, '#'));
+        std::string letters(text.size() + 32, '#');
+        funcptr::detail::encode_base64url(out, letters.data());
+        EXPECT_EQ(letters, text + std::string(32, '#'));
+    }
+}
+
 TEST(Base64url, TellsOtherAlphabetsAndPaddingFromGarbage)
 {
     EXPECT_EQ(decode("Zg=="), decoded::non_canonical);
@@ -104,7 +139,9 @@ TEST(Base64url, RefusesEveryOtherOctetAtEveryPlace)
         const char c = static_cast<char>(octet);
         if (funcptr::detail::base64url_alphabet.find(c) != std::string_view::npos)
             continue;
-        for (const std::string_view good : {"AAAA", "AAA", "AA", "AAAAAA"})
+        // Longer than what is done by sixteen at once, and shorter.
+        const std::string forty(40, 'A');
+        for (const std::string_view good : {"AAAA", "AAA", "AA", "AAAAAA", forty.c_str()})
             for (std::size_t i = 0; i < good.size(); ++i) {
                 std::string text(good);
                 text[i] = c;

@@ -5,6 +5,7 @@
 // allocation has cost no MAC.
 
 #include "funcptr/cookie_header.h"
+#include "funcptr/sealed_cookie.h"
 #include "funcptr/signed_cookie.h"
 
 #include "support/process.h"
@@ -195,6 +196,29 @@ TEST_F(CookieCost, NothingOfOursIsAllocatedBeforeTheSignatureHasHeld)
     EXPECT_EQ(held.ours, 1); // the data
 }
 
+TEST_F(CookieCost, NothingOfOursIsAllocatedForASealedCookieThatWasNotSealedByUs)
+{
+    const funcptr::sealed_cookie sealed("session", ring_of(1), {.max_size = 20000});
+    for (const std::size_t size : {10U, 3000U, 9000U}) {
+        const auto good = sealed.seal(std::string(size, 'x'));
+        EXPECT_TRUE(sealed.open(good));
+        auto forged = good;
+        forged[20] = forged[20] == 'A' ? 'B' : 'A';
+        for (const auto& text : {forged, good + "A", std::string(3000, 'A'),
+                                 std::string(30000, 'A'), "f1" + good.substr(2)}) {
+            EXPECT_EQ(cost_of([&] { EXPECT_FALSE(sealed.open(text)); }).ours, 0);
+            const auto header = "a=b; session=" + text;
+            EXPECT_EQ(cost_of([&] { EXPECT_FALSE(verify_any(sealed, header)); }).ours, 0);
+        }
+        std::vector<char> room(size);
+        EXPECT_EQ(cost_of([&] { EXPECT_TRUE(sealed.open(good, room)); }).ours, 0);
+    }
+    const auto stranger = funcptr::sealed_cookie("session", keyring::generate()).seal("42");
+    EXPECT_EQ(cost_of([&] { EXPECT_FALSE(sealed.open(stranger)); }), nothing);
+    const auto other = funcptr::sealed_cookie("admin", ring_of(1)).seal("42");
+    EXPECT_EQ(cost_of([&] { EXPECT_FALSE(sealed.open(other)); }), nothing);
+}
+
 TEST_F(CookieCost, NothingOfOursIsAllocatedForAForgedArticleCookie)
 {
     const funcptr::article_cookie article(funcptr::dialect_secret("SEEKRIT"));
@@ -234,6 +258,8 @@ TEST(KeyringMemory, HoldsNothingOfAKeyOnceItIsFreed)
                             keys = keyring::generate();
                             const signed_cookie codec("session", copy);
                             EXPECT_TRUE(codec.verify(codec.sign("42")));
+                            const funcptr::sealed_cookie sealed("session", copy);
+                            EXPECT_TRUE(sealed.open(sealed.seal("42")));
                         }),
               0);
 }

@@ -476,15 +476,32 @@ TEST_F(HttpState, TheSizesThatBrowsersStoreAreTheSizesThatAreWritten)
 TEST_F(HttpState, TheValuesThatBrowsersSendAreReadAsTheyAre)
 {
     const auto data = read("wpt-value-size.json");
+    std::size_t whole = 0, nameless = 0, written = 0, refused = 0;
     for (const auto& each : data["value"]) {
         const std::string header = each["cookie_header"];
         const auto parsed = parse_cookie_header(header);
-        std::string again;
-        for (const auto& pair : parsed.pairs)
-            again += (again.empty() ? "" : "; ") + std::string(pair.name) + "="
-                     + std::string(pair.value);
-        EXPECT_EQ(again, header.find('=') == header.npos ? "" : header);
+        const auto equals = header.find('=');
+        if (equals == header.npos) {
+            EXPECT_EQ(parsed.pairs, pairs{}) << header; // "test7": its name is empty
+            ++nameless;
+            continue;
+        }
+        if (header.find(';') != header.npos) { // three cookies
+            EXPECT_EQ(parsed.pairs, (pairs{{"testA", "22"}, {"test22", ""}, {"testB", "22"}}));
+            continue;
+        }
+        const auto name = header.substr(0, equals), value = header.substr(equals + 1);
+        EXPECT_EQ(parsed.pairs, (pairs{{name, value}})) << header;
+        ++whole;
+        // And the other way: as a server it is written only where the grammar has it.
+        const bool odd = value.find_first_of(" ,\";\\\t") != value.npos;
+        EXPECT_EQ(!refusal({.name = name, .value = value}).empty(), odd) << header;
+        ++(odd ? refused : written);
     }
+    EXPECT_GE(whole, 18U);
+    EXPECT_GE(nameless, 3U);
+    EXPECT_GE(written, 6U);
+    EXPECT_GE(refused, 9U);
 }
 
 #endif

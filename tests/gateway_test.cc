@@ -209,6 +209,15 @@ TEST_F(Gateway, TakesNoExpiredCookieAndNoneOfAnotherKey)
     EXPECT_TRUE(status(sign(funcptr::keyring::generate(), 0h)).at("user").is_null());
 }
 
+TEST_F(Gateway, LetsNoCacheMixTwoUsersUp)
+{
+    start();
+    for (const auto* path : {"/", "/status", "/none"}) {
+        const auto got = curl(path, {"-H", "Cookie: __Host-session=" + log_in()});
+        EXPECT_NE(got.headers.find("vary: Cookie"), std::string::npos) << path << got.headers;
+    }
+}
+
 TEST_F(Gateway, KeepsSessionsOverARestartAndServesAfterAKill)
 {
     const auto file = folder.path() / "keys";

@@ -55,6 +55,42 @@ TEST(Hmac, APrefixIsAsIfItStoodInTheText)
     }
 }
 
+std::vector<std::byte> counted(std::size_t size, int first)
+{
+    std::vector<std::byte> out;
+    for (std::size_t i = 0; i < size; ++i)
+        out.push_back(static_cast<std::byte>(first + static_cast<int>(i)));
+    return out;
+}
+
+TEST(Hkdf, GivesTheKnownAnswersOfRFC5869)
+{
+    using funcptr::detail::hkdf_sha256;
+    mac_sha256 key{};
+    const std::vector<std::byte> secret(22, std::byte{0x0b});
+    EXPECT_TRUE(hkdf_sha256(secret, counted(13, 0), {}).expand(counted(10, 0xf0), key));
+    EXPECT_EQ(hex(key), "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf");
+    EXPECT_TRUE(hkdf_sha256(secret, {}, {}).expand({}, key));
+    EXPECT_EQ(hex(key), "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d");
+
+    // The second case, its info cut in label and info at each place that there is room for.
+    const auto info = counted(80, 0xb0);
+    for (std::size_t cut = info.size() - hkdf_sha256::longest_info; cut <= info.size(); ++cut) {
+        const std::string label(reinterpret_cast<const char*>(info.data()), cut);
+        const hkdf_sha256 prepared(counted(80, 0), counted(80, 0x60), label);
+        EXPECT_TRUE(prepared.expand(std::span(info).subspan(cut), key));
+        EXPECT_EQ(hex(key), "b11e398dc80327a1c8e7f78c596a49344f012eda2d4efad8a050cc4c19afa97c");
+    }
+}
+
+TEST(Hkdf, RefusesAnInfoThatIsLongerThanItsRoom)
+{
+    mac_sha256 key{};
+    const funcptr::detail::hkdf_sha256 prepared(bytes("secret"), {}, "label");
+    EXPECT_TRUE(prepared.expand(counted(63, 0), key));
+    EXPECT_FALSE(prepared.expand(counted(64, 0), key));
+}
+
 TEST(Hmac, OnePreparedKeyServesSeveralThreads)
 {
     const prepared_hmac shared(bytes("Jefe"), {});

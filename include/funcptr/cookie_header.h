@@ -38,6 +38,8 @@
 
 namespace funcptr {
 
+class sealed_cookie; // sealed_cookie.h
+
 struct cookie_pair {
     std::string_view name = {};
     std::string_view value = {};
@@ -77,6 +79,9 @@ parsed_cookies parse_cookie_header(Temporary&& header, const cookie_limits& limi
 /// none within the limits, too_long when the header was over limits.bytes. Throws std::bad_alloc,
 /// and allocates nothing before a signature has held.
 FUNCPTR_API cookie_verdict verify_any(const signed_cookie& codec, std::string_view header,
+                                      const cookie_limits& limits = {});
+/// The same: the first that opens.
+FUNCPTR_API cookie_verdict verify_any(const sealed_cookie& codec, std::string_view header,
                                       const cookie_limits& limits = {});
 
 enum class same_site : std::uint8_t {
