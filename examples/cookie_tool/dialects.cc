@@ -221,8 +221,10 @@ cookie_dialect iron_session(const key_source* keys, arguments& given, dialect_op
 cookie_dialect gorilla(const key_source* keys, arguments& given, dialect_options options)
 {
     std::vector<dialects::gorilla_keys> all;
-    for (const auto& secret : secrets_of(keys))
-        all.push_back({.hash_key = secret});
+    for (const auto& secret : secrets_of(keys)) {
+        const dialects::gorilla_keys one{secret, std::nullopt};
+        all.push_back(one);
+    }
     const auto encoding = take_encoding(given, "--block-encoding", "hex");
     const auto file = given.take("--block-keys");
     if (file && keys != nullptr) {
