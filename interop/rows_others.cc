@@ -161,14 +161,14 @@ row gorilla(bool encrypted)
 
 void some_purpose(draw& random, json& question)
 {
-    question["purpose"] = random.once_in(2) ? json() : json(random.text(random.size(1, 12)));
+    question["purpose"] = random.once_in(2) ? json() : json(random.text(random.size(0, 12)));
 }
 
 dialects::rails_format rails_format_of(const json& question)
 {
     dialects::rails_format made{.hash = hash_of(question)};
     if (!question["purpose"].is_null())
-        made.purpose = question["purpose"];
+        made.purpose = question["purpose"].get<std::string>();
     return made;
 }
 

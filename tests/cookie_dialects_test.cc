@@ -619,6 +619,27 @@ TEST(CookieDialects, AWrongPaddingSaysWhatAWrongMacSays)
     EXPECT_GE(refused, 15);
 }
 
+/// ActiveSupport 6.1 for generate({"user":42}, purpose: ""), and the same without one.
+TEST(CookieDialects, AnEmptyPurposeOfRailsIsWrittenAndReadsAsNone)
+{
+    const dialect_secret key("a-32-byte-or-longer-secret-key-0123456789");
+    const auto with = [&](std::optional<std::string> purpose) {
+        return dialects::rails_verifier(
+            key, {.hash = funcptr::cookie_hash::sha1, .purpose = std::move(purpose)});
+    };
+    const std::string empty =
+        "eyJfcmFpbHMiOnsibWVzc2FnZSI6ImV5SjFjMlZ5SWpvME1uMD0iLCJleHAiOm51bGwsInB1ciI6IiJ9fQ=="
+        "--76f01e0fb15700ae80822644c302ba83550c418f";
+    const std::string none = "eyJ1c2VyIjo0Mn0=--f7c557e4b53a884cb86edd397b76bd371928f250";
+    EXPECT_EQ(with("").sign(R"({"user":42})"), empty);
+    EXPECT_EQ(with(std::nullopt).sign(R"({"user":42})"), none);
+    for (const auto& cookie : {empty, none}) {
+        EXPECT_EQ(with("").verify(cookie).data, R"({"user":42})");
+        EXPECT_EQ(with(std::nullopt).verify(cookie).data, R"({"user":42})");
+        EXPECT_EQ(with("login").verify(cookie).status, cookie_status::wrong_name);
+    }
+}
+
 TEST(CookieDialects, DataThatTheFormatCannotHoldAreRefused)
 {
     EXPECT_THROW(dialects::keygrip(secret).sign("a b"), std::invalid_argument);

@@ -245,7 +245,7 @@ dialects::rails_format take_rails(arguments& given)
     using envelope = dialects::rails_format::envelope;
     dialects::rails_format made;
     made.hash = take_hash(given, made.hash);
-    made.purpose = given.take("--purpose", "");
+    made.purpose = given.take("--purpose");
     made.wrap = given.take_one_of<envelope>(
         "--envelope", {{"message", envelope::message}, {"data", envelope::data}}, made.wrap);
     made.url_safe = given.take_flag("--url-safe");

@@ -194,9 +194,11 @@ struct rails_format {
         data,    ///< {"_rails":{"data":…}}: 7.1 with use_message_serializer_for_metadata
     };
     cookie_hash hash = cookie_hash::sha256; ///< of the signature; to 6.1 the default was SHA-1
-    std::string purpose = {};               ///< what it must say, or not say
-    envelope wrap = envelope::message;      ///< how it is issued; both are read
-    bool url_safe = false;                  ///< base64url without padding (7.1)
+    /// What it must say; unset or empty: that it must say none. An empty one is issued as such, in
+    /// an envelope, as Rails does.
+    std::optional<std::string> purpose = {};
+    envelope wrap = envelope::message; ///< how it is issued; both are read
+    bool url_safe = false;             ///< base64url without padding (7.1)
     /// Also gives data that Ruby's Marshal made. Never load those from a cookie in Ruby: whoever
     /// has the key runs code there.
     bool unsafe_marshal = false;

@@ -16,8 +16,8 @@
 namespace funcptr::detail {
 
 struct rails_rules {
-    std::string purpose = {};
-    bool purpose_optional = false; ///< takes a message without a purpose, too
+    std::optional<std::string> purpose = {}; ///< of rails_format
+    bool purpose_optional = false;           ///< takes a message without a purpose, too
     bool unsafe_marshal = false;
     dialects::rails_format::envelope wrap = dialects::rails_format::envelope::message;
 };

@@ -99,7 +99,7 @@ cookie_status check(const envelope& in, const rails_rules& rules, time_point now
     std::string expiry, purpose;
     if (!read_text(in.expiry, expiry) || !read_text(in.purpose, purpose))
         return cookie_status::malformed;
-    if (purpose != rules.purpose && !(purpose.empty() && rules.purpose_optional))
+    if (purpose != rules.purpose.value_or("") && !(purpose.empty() && rules.purpose_optional))
         return cookie_status::wrong_name;
     if (expiry.empty())
         return cookie_status::ok;
@@ -121,7 +121,7 @@ void unwrap_rails(std::string_view message, const rails_rules& rules, time_point
         out.status = check(*found, rules, now, out);
         if (out)
             out.status = read_data(*found, out.data);
-    } else if (!rules.purpose.empty() && !rules.purpose_optional) {
+    } else if (!rules.purpose.value_or("").empty() && !rules.purpose_optional) {
         out.status = cookie_status::wrong_name; // it says none
     } else {
         out.data = message;
@@ -142,7 +142,7 @@ std::string wrap_rails(std::string_view data, const rails_rules& rules,
         refuse("Rails takes no empty message");
     if (marshal && !rules.unsafe_marshal)
         refuse("the data begin as Ruby's Marshal's do, which is unsafe_marshal's");
-    const bool wraps = !rules.purpose.empty() || expires.has_value();
+    const bool wraps = rules.purpose || expires;
     if (!wraps) {
         if (find_envelope(data))
             refuse("the data look like an envelope of Rails");
@@ -164,8 +164,8 @@ std::string wrap_rails(std::string_view data, const rails_rules& rules,
     } else if (!as_data) {
         text += ",\"exp\":null";
     }
-    if (!rules.purpose.empty())
-        append_json_string(text += ",\"pur\":", rules.purpose);
+    if (rules.purpose)
+        append_json_string(text += ",\"pur\":", *rules.purpose);
     else if (!as_data)
         text += ",\"pur\":null";
     return text + "}}";
