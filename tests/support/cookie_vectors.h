@@ -28,9 +28,10 @@ struct stance {
 struct vector_trial {
     /// The codec at the time of verifying.
     std::function<funcptr::cookie_dialect(stance)> codec;
-    /// A Cookie header with the cookie in it; the cookie's name is the codec's.
-    std::string header;
-    std::optional<std::string> data = {}; ///< of an accepted one
+    std::string value;                         ///< of the cookie, as it stands in a header
+    std::optional<std::string> signature = {}; ///< the second cookie's value
+    std::optional<std::string> header = {};    ///< a whole Cookie header instead of both
+    std::optional<std::string> data = {};      ///< of an accepted one
     /// What must come out of issuing, and who issues: one of these, whose keys differ. None: what
     /// is random, altered, or only read.
     struct issue {
