@@ -640,6 +640,27 @@ TEST(CookieDialects, AnEmptyPurposeOfRailsIsWrittenAndReadsAsNone)
     }
 }
 
+TEST(CookieDialects, AClockBeyondAllBoundsCountsAsTheNearestTimeWithinThem)
+{
+    for (const auto edge : {system_clock::time_point::min(), system_clock::time_point::max()}) {
+        dialect_options options;
+        options.name = "n";
+        options.clock = [edge] { return edge; };
+        for (const auto& codec :
+             {dialects::flask(secret, options), dialects::django_session(secret, options),
+              dialects::pyramid(secret, options), dialects::tornado({{secret}}, options),
+              dialects::gorilla({{secret}}, options), dialects::fernet(fernet_key, options)}) {
+            const auto verdict = codec.verify(codec.sign(json));
+            EXPECT_TRUE(verdict) << codec.dialect() << ": " << verdict.reason;
+        }
+        const auto lasting = dialects::iron_session({{secret}}, options);
+        const auto verdict =
+            lasting.verify(lasting.sign(json, {.lifetime = std::chrono::hours(24 * 365 * 100)}));
+        EXPECT_TRUE(verdict) << verdict.reason;
+        EXPECT_GE(verdict.expires, system_clock::time_point());
+    }
+}
+
 TEST(CookieDialects, DataThatTheFormatCannotHoldAreRefused)
 {
     EXPECT_THROW(dialects::keygrip(secret).sign("a b"), std::invalid_argument);

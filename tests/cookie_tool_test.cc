@@ -146,6 +146,7 @@ TEST_F(CookieTool, SaysOneAndWhyForWrongUsage)
         {"sign", "--keys-env", "NO_SUCH_VARIABLE", "--name", "a", "x"},
         {"sign", "--keys", keys_, "--name", "a b", "x"},
         {"sign", "--keys", keys_, "--name", "a", "--lifetime", "1h", "x"},
+        {"sign", "--keys", keys_, "--name", "a", "--at", "8589934592", "x"},
         {"sign", "--keys", keys_, "--name", "a", "--key", "x"},
         {"sign", "--keys", keys_, "--name", "a", "--salt", "x", "x"},
         {"sign", "--keys", keys_, "--name", "a", "x", "y"},

@@ -67,10 +67,10 @@ std::optional<long long> arguments::take_number(const std::string& option)
         return std::nullopt;
     long long number = 0;
     const auto end = std::from_chars(text->data(), text->data() + text->size(), number);
-    // Below 2^40: a number of seconds that no clock overflows.
+    // Below 2^33: a time that a clock of nanoseconds can hold, which ends 20 years later, in 2262.
     if (end.ec != std::errc() || end.ptr != text->data() + text->size() || number < 0
-        || number >= 1LL << 40)
-        refuse(option + ": '" + *text + "' is not a number");
+        || number >= 1LL << 33)
+        refuse(option + ": '" + *text + "' is not a number below 2^33");
     return number;
 }
 

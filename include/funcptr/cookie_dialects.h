@@ -43,7 +43,7 @@ namespace dialects {
 
 // --- ours ----------------------------------------------------------------------------------------
 
-/// signed_cookie as a dialect, for a migrator. Its own options hold.
+/// signed_cookie as a dialect, for a migrator. Its own options hold, but max_size only to 8,192.
 FUNCPTR_API cookie_dialect native(const signed_cookie& codec);
 /// sealed_cookie as a dialect, the same.
 FUNCPTR_API cookie_dialect sealed(const sealed_cookie& codec);

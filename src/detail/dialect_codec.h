@@ -132,6 +132,10 @@ decoded unescape(std::string_view text, std::span<std::byte> out, std::size_t& s
 
 /// A time after last_second counts as that one, and one before 1970 as 1970: so differences hold.
 time_point from_seconds(std::int64_t seconds) noexcept;
+inline time_point last_time() noexcept
+{
+    return from_seconds(last_second);
+}
 
 // --- zlib ---------------------------------------------------------------------------------------
 
@@ -193,11 +197,12 @@ protected:
 
     /// Sets the status by the age of a genuine cookie.
     void judge_age(dialect_verdict& verdict) const;
-    time_point now() const { return options_.clock(); }
-    /// The same in whole seconds.
+    /// 1970 to last_second, whatever the clock says: so differences hold.
+    time_point now() const { return std::clamp(options_.clock(), time_point(), last_time()); }
+    /// When a lifetime that begins now is over; at the latest at last_second.
+    time_point end_of(std::chrono::seconds lifetime) const;
+    /// The same in whole seconds: what is issued says it.
     std::int64_t now_second() const;
-    /// now_second(), 0 to last_second.
-    std::int64_t issue_second() const;
     void fill_randomly(std::span<std::byte> out) const;
     std::chrono::seconds max_age() const noexcept { return max_age_; }
 

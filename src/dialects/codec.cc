@@ -94,7 +94,7 @@ dialect_verdict dialect_codec::verify(std::string_view value, std::string_view s
 void dialect_codec::judge_age(dialect_verdict& verdict) const
 {
     const auto at = traits_.whole_seconds ? from_seconds(now_second()) : now();
-    const auto ahead = verdict.issued - at; // both within last_second, or the clock is beyond help
+    const auto ahead = verdict.issued - at;
     const bool future = options_.skew > seconds(0)
                             ? ahead > options_.skew
                             : traits_.refuses_future && max_age_ > seconds(0) && ahead > seconds(0);
@@ -183,12 +183,14 @@ std::string dialect_codec::signature_of(std::string_view) const
 
 std::int64_t dialect_codec::now_second() const
 {
-    return system_time_ ? std::int64_t{std::time(nullptr)} : to_seconds(now());
+    return system_time_ ? std::clamp<std::int64_t>(std::time(nullptr), 0, last_second)
+                        : to_seconds(now());
 }
 
-std::int64_t dialect_codec::issue_second() const
+time_point dialect_codec::end_of(seconds lifetime) const
 {
-    return std::clamp<std::int64_t>(now_second(), 0, last_second);
+    const auto begin = now();
+    return begin + std::min<std::chrono::system_clock::duration>(lifetime, last_time() - begin);
 }
 
 void dialect_codec::fill_randomly(std::span<std::byte> out) const

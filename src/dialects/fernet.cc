@@ -100,7 +100,7 @@ private:
     std::string make(std::string_view data, const issue_facts&) const override
     {
         std::array<std::byte, sealed_at> head{version};
-        auto time = issue_second();
+        auto time = now_second();
         for (std::size_t i = iv_at; i-- > 1; time >>= 8)
             head[i] = static_cast<std::byte>(time);
         const auto iv = std::span(head).subspan(iv_at);

@@ -133,7 +133,7 @@ private:
             sealed =
                 std::string(text_of(iv)) + aes_encrypt(block_mode::ctr, key, iv, bytes_of(data));
         }
-        auto text = std::to_string(issue_second()) + "|";
+        auto text = std::to_string(now_second()) + "|";
         append_base64(text, bytes_of(sealed), form);
         std::array<std::byte, longest_mac> room{};
         const auto mac = macs_.make(text, room);

@@ -249,7 +249,7 @@ private:
         const auto lifetime = facts.lifetime.value_or(max_age());
         if (lifetime == std::chrono::seconds(0))
             return {};
-        const auto ms = std::chrono::floor<std::chrono::milliseconds>(now()) + lifetime;
+        const auto ms = std::chrono::floor<std::chrono::milliseconds>(end_of(lifetime));
         return std::to_string(ms.time_since_epoch().count());
     }
 

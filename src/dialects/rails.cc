@@ -100,7 +100,7 @@ private:
         if (format_.enveloped) {
             std::optional<time_point> expires;
             if (facts.lifetime)
-                expires = now() + *facts.lifetime;
+                expires = end_of(*facts.lifetime);
             message = wrap_rails(data, format_.rules, expires);
         } else if (is_marshal(data) && !format_.rules.unsafe_marshal) {
             throw std::invalid_argument("dialects::" + dialect()
@@ -231,7 +231,7 @@ private:
     {
         std::optional<time_point> expires;
         if (facts.lifetime)
-            expires = now() + *facts.lifetime;
+            expires = end_of(*facts.lifetime);
         const auto message = wrap_rails(data, format_.rules, expires);
         std::string sealed(message.size(), '\0'), text;
         std::array<std::byte, aead_nonce_size> iv{};

@@ -178,8 +178,8 @@ void token_codec::open(std::string_view value, std::string_view, dialect_verdict
 
 std::string token_codec::write_time() const
 {
-    return format_.time == token_format::stamp::base62 ? write_base62(issue_second())
-                                                       : write_big_endian(issue_second());
+    return format_.time == token_format::stamp::base62 ? write_base62(now_second())
+                                                       : write_big_endian(now_second());
 }
 
 std::string token_codec::write_body(std::string_view data) const

@@ -136,7 +136,7 @@ private:
     {
         std::string text(version_2), encoded;
         append_field(text, std::to_string(versions_[0]));
-        append_field(text, std::to_string(issue_second()));
+        append_field(text, std::to_string(now_second()));
         append_field(text, name());
         append_base64(encoded, bytes_of(data), form);
         append_field(text, encoded);

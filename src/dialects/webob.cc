@@ -174,7 +174,7 @@ private:
     {
         if (!is_json_value(data))
             throw std::invalid_argument("dialects::pyramid: the data are not JSON");
-        return "[" + std::to_string(issue_second()) + ", "
+        return "[" + std::to_string(now_second()) + ", "
                + python_float(facts.created.value_or(now())) + ", " + std::string(data) + "]";
     }
     void lay_open_content(std::string_view content, cookie_fields& out) const override
