@@ -671,6 +671,17 @@ TEST(CookieDialects, DataThatTheFormatCannotHoldAreRefused)
     EXPECT_THROW(dialects::pyramid(secret).sign(" {}"), std::invalid_argument);
     EXPECT_THROW(dialects::rails_verifier(secret).sign(R"({"_rails":{"message":"eA=="}})"),
                  std::invalid_argument);
+    // Each of these ActiveSupport takes for an envelope, whose purpose the data's author chose.
+    for (const auto* const lax :
+         {R"(/**/{"_rails":{"message":"eA=="}})", "//\n{\"_rails\":{\"message\":\"eA==\"}}",
+          R"( {/**/"_rails":{"message":"eA=="}})", R"({"a":1/**/,"_rails":{"message":"eA=="}})",
+          R"({"_rail\s":{"message":"eA=="}})", R"({"\u005frails":{"message":"eA=="}})"})
+        EXPECT_THROW(dialects::rails_verifier(secret).sign(lax), std::invalid_argument) << lax;
+    for (const auto* const bare : {R"({"a":{"_rails":1}})", R"("_rails")", "/path", "[{}]", "{}"})
+        EXPECT_EQ(dialects::rails_verifier(secret)
+                      .verify(dialects::rails_verifier(secret).sign(bare))
+                      .data,
+                  bare);
     using format = dialects::rails_format;
     EXPECT_THROW(dialects::rails_verifier(secret, {.purpose = "a", .wrap = format::envelope::data})
                      .sign("not JSON"),

@@ -70,6 +70,18 @@ std::optional<envelope> find_envelope(std::string_view message)
     return found;
 }
 
+/// Whether Rails may take bare data for an envelope. Ruby's parser also takes comments, and escapes
+/// that are none: what it could take for an object must be one to our reader, and have no "_rails".
+bool may_be_envelope(std::string_view data)
+{
+    const auto start = std::min(data.find_first_not_of(" \t\r\n"), data.size());
+    const auto rest = data.substr(start);
+    if (rest.starts_with("/*") || rest.starts_with("//"))
+        return true;
+    const bool object = each_member(data, [](const std::string&, std::string_view) {});
+    return rest.starts_with('{') && (!object || find_envelope(data));
+}
+
 /// False when it is neither absent nor a string.
 bool read_text(std::string_view json, std::string& out)
 {
@@ -144,7 +156,7 @@ std::string wrap_rails(std::string_view data, const rails_rules& rules,
         refuse("the data begin as Ruby's Marshal's do, which is unsafe_marshal's");
     const bool wraps = rules.purpose || expires;
     if (!wraps) {
-        if (find_envelope(data))
+        if (may_be_envelope(data))
             refuse("the data look like an envelope of Rails");
         return std::string(data);
     }
