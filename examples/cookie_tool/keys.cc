@@ -127,7 +127,9 @@ public:
         , fd_(::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600))
     {
         if (fd_ < 0)
-            fail(path_ + (errno == EEXIST ? ": another rotation runs, or was cut off" : ""));
+            fail(path_
+                 + (errno == EEXIST ? ": another rotation runs, or was cut off; then remove it"
+                                    : ""));
         // The owner first: a change of it may take bits of the mode away.
         const bool same =
             ::fchown(fd_, like.st_uid, like.st_gid) == 0 && ::fchmod(fd_, like.st_mode & 0777) == 0;

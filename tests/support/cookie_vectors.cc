@@ -544,8 +544,13 @@ trials cookie_session(const json& vector)
         const auto value = set_value(vector["set_cookie"][0]);
         const auto signature = set_value(vector["set_cookie"][1]);
         trial.issues.push_back({issuing(make(keys, for_issuing(vector)), data, value)});
-        trial.issues.emplace_back();
-        for (const auto& key : keys)
+        // Of one that is refused, and was not altered, the key is not here.
+        const auto kind = vector.value("kind", "");
+        const bool ours = vector.value("peer_verdict", "reject") == "accept"
+                          || kind.find("tamper") != kind.npos || kind.find("truncat") != kind.npos;
+        if (ours)
+            trial.issues.emplace_back();
+        for (const auto& key : ours ? keys : std::vector<std::string>())
             trial.issues.back().push_back({[codec = make({key}, for_issuing(vector)), value] {
                                                return codec.signature_of(value);
                                            },
@@ -650,18 +655,19 @@ funcptr::issue_facts rails_facts(const json& vector)
     return facts;
 }
 
-/// A cookie of Rails, of a secret_key_base.
-trials rails_cookie(const json& vector, bool encrypted)
+/// A cookie of Rails, of a secret_key_base. release_7_1: the defaults are SHA-256.
+trials rails_cookie(const json& vector, bool encrypted, bool release_7_1)
 {
     const auto name = text(vector, "cookie_name");
     const auto under = maybe(vector, "verify_name").value_or(name);
     std::string escaped; // as it stands in a header
     for (const char c : text(vector, "cookie"))
         escaped += c == '+' ? "%2B" : c == '/' ? "%2F" : c == '=' ? "%3D" : std::string(1, c);
+    const std::string usual = release_7_1 ? "sha256" : "sha1";
     const dialects::rails_cookie_format format{
-        .hash = hash_of(vector, "digest", "sha1"),
+        .hash = hash_of(vector, "digest", usual),
         .key_hash =
-            hash_of(vector, has(vector, "key_digest") ? "key_digest" : "kdf_digest", "sha1")};
+            hash_of(vector, has(vector, "key_digest") ? "key_digest" : "kdf_digest", usual)};
     vector_trial trial;
     trial.value = escaped;
     trial.data = maybe(vector, "serialized");
@@ -679,7 +685,7 @@ trials rails_cookie(const json& vector, bool encrypted)
 trials rails_verifier(const json& vector, bool release_7_1)
 {
     if (maybe(vector, "secret_key_base"))
-        return rails_cookie(vector, false);
+        return rails_cookie(vector, false, release_7_1);
     vector_trial trial;
     trial.value = text(vector, "cookie");
     trial.data = maybe(vector, "serialized");
@@ -701,7 +707,7 @@ trials rails_verifier(const json& vector, bool release_7_1)
 trials rails_encryptor(const json& vector)
 {
     if (maybe(vector, "secret_key_base"))
-        return rails_cookie(vector, true);
+        return rails_cookie(vector, true, false);
     vector_trial trial;
     trial.value = text(vector, "cookie");
     trial.data = maybe(vector, "serialized");
