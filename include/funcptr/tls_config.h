@@ -51,7 +51,7 @@ struct tls_limits {
     std::size_t awrite = 64 * 1024 * 1024;
     /// nwrite, soft: from here on awrite waits until something was sent. One record (16 KiB) may
     /// stand above it. 32 KiB: two records, sent while the cache still holds them, and decrypted by
-    /// the peer while we encrypt the next; with 256 KiB a bulk transfer is a fifth slower.
+    /// the peer while we encrypt the next; with 256 KiB a bulk transfer is a sixth slower.
     std::size_t nwrite = 32 * 1024;
     /// nwrite, hard: what the peer makes us answer (KeyUpdate, tickets, alerts) may go this far;
     /// reading pauses half-way between the two, and one step past the end is cause limit. At
