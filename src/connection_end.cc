@@ -94,6 +94,7 @@ void connection::impl::settle()
 void connection::impl::stop()
 {
     turns_.leave(*this);
+    order_.leave(*this);
     ev_io_stop(loop_, &io_);
     ev_timer_stop(loop_, &timer_);
 }

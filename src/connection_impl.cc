@@ -44,9 +44,11 @@ connection::impl::impl(connection& outer, ev::loop_ref loop, accepted peer,
     , options_(state_.extension<detail::shared_options>().share(checked(options)))
     , deadlines_(*options_, fresh_now(loop))
     , turns_(state_.extension<detail::handshake_turns>())
+    , order_(state_.extension<detail::ready_order>())
 {
     if (!socket_ || !filter_)
         throw std::invalid_argument("connection: a socket and a filter are needed");
+    order_.join(*this);
     ev_io_init(&io_, &impl::on_io, socket_.get(), EV_READ);
     ev_timer_init(&timer_, &impl::on_timer, 0., 0.);
     io_.data = timer_.data = this;
@@ -155,17 +157,17 @@ void connection::impl::pause(bool paused)
 void connection::impl::on_io(struct ev_loop*, ev_io* watcher, int events)
 {
     auto& self = *static_cast<impl*>(watcher->data);
-    if (self.running_) {
-        // A callback of ours runs the loop: what comes waits until it has returned.
-        ev_io_stop(self.loop_, &self.io_);
-        return;
-    }
-    self.serve(events);
+    self.order_.ready(self, events);
 }
 
 /// A handshake that must wait for its turn reads nothing meanwhile.
 void connection::impl::serve(int events)
 {
+    if (running_) {
+        // A callback of ours runs the loop: what comes waits until it has returned.
+        ev_io_stop(loop_, &io_);
+        return;
+    }
     if ((events & EV_READ) != 0 && !has_its_turn())
         return watch();
     if (((events & EV_READ) == 0 || read_turn()) && pump())

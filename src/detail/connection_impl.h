@@ -36,11 +36,13 @@
 #include "connection_gone.h"
 #include "handshake_turns.h"
 #include "net_deadlines.h"
+#include "ready_order.h"
 #include "shared_options.h"
 
 namespace funcptr {
 
-class connection::impl final : private detail::handshake_turns::waiter {
+class connection::impl final : private detail::handshake_turns::waiter,
+                               private detail::ready_order::member {
 public:
     impl(connection& outer, ev::loop_ref loop, accepted peer, std::unique_ptr<filter> through,
          const connection_options& options);
@@ -80,7 +82,8 @@ private:
     static void on_timer(struct ev_loop*, ev_timer* watcher, int);
     /// handshake_turns: our turn has come.
     void go_on() override;
-    void serve(int events);
+    /// ready_order: what on_io() was told.
+    void serve(int events) override;
     bool has_its_turn();
 
     /// A callback of the user under way, and whether it has destroyed us.
@@ -216,6 +219,7 @@ private:
     ev_io io_{};
     ev_timer timer_{};
     detail::handshake_turns& turns_;
+    detail::ready_order& order_;
     frame* frame_ = nullptr; // the innermost
 
     std::uint64_t in_ = 0;
