@@ -95,7 +95,7 @@ inline void add_echo(suite& suite)
         add_echo(suite,
                  {.tls = tls, .connections = 100, .phases = {{small, 60'000}, {large, 20'000}}});
         add_echo(suite,
-                 {.tls = tls, .connections = 5000, .phases = {{small, 60'000}, {large, 20'000}}});
+                 {.tls = tls, .connections = 5000, .phases = {{small, 100'000}, {large, 40'000}}});
     }
 }
 
