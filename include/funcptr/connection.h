@@ -8,6 +8,9 @@
 // turn, and nothing while too much waits to be written. Every way in which it can end comes to one
 // place, on_close(), with the cause and a line for the log.
 //
+// Of the connections that are ready at the same turn of the loop, the one that was served longest
+// ago comes first; all of them after the watchers of default priority.
+//
 // It does not connect, listen, or know a protocol.
 //
 // Threads: those of the loop. Lifetime: the loop must outlive it; a tls_context need not. Legal in

@@ -318,3 +318,5 @@ private:
 } // namespace funcptr
 
 #include "zmq_event_inl.h"
+// Needs the above.
+#include "zmq_visit_inl.h"
