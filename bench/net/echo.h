@@ -9,11 +9,13 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "../support/bench.h"
 #include "echo_client.h"
 #include "echo_servers.h"
+#include "processors.h"
 
 namespace bench {
 
@@ -27,11 +29,14 @@ template <class Server>
 comparison::body echo(const echo_job& what)
 {
     return [what](round& round) {
+        const first_processor here;
         (void)tls::server_ctx(); // made here, and not in each round's time
         Server server(what.tls);
         const forked_client client = echo_process(what, server.port());
         server.run_until(client.ready());
         (void)client.figure();
+        if constexpr (std::is_same_v<Server, our_echo>)
+            server.rest(what.rest);
         for (const auto& phase : what.phases) {
             const auto requests = static_cast<double>(phase.requests);
             const auto size = short_size(phase.size);
@@ -99,12 +104,13 @@ inline void add_echo(suite& suite)
     }
 }
 
-/// One active connection among ten thousand that are open and silent, and alone.
+/// One active connection among ten thousand that are open and silent, and alone. Silent for longer
+/// than connection_options::trim_after: what it costs to become idle is not what it costs to be so.
 inline void add_idle(suite& suite)
 {
     auto& each = suite.compare("one connection among 10,000 idle ones",
                                {.warm_up = 1, .least = 6, .most = 12});
-    const echo_job alone{.phases = {{64, 20'000}}};
+    const echo_job alone{.rest = std::chrono::seconds(3), .phases = {{64, 20'000}}};
     echo_job crowded = alone;
     crowded.idle = 10'000;
     each.contender("alone", echo<our_echo>(alone));

@@ -31,6 +31,7 @@
 #include "../ssl_filter/material.h"
 #include "../support/peers.h"
 #include "forked_client.h"
+#include "processors.h"
 
 namespace bench {
 
@@ -44,7 +45,8 @@ struct echo_phase {
 struct echo_job {
     bool tls = false;
     int connections = 1;
-    int idle = 0; ///< more connections, with nothing to say
+    int idle = 0;                     ///< more connections, with nothing to say
+    std::chrono::milliseconds rest{}; ///< the server's, before the phases
     std::vector<echo_phase> phases{};
 };
 
@@ -166,6 +168,7 @@ private:
 inline forked_client echo_process(const echo_job& what, std::uint16_t port)
 {
     return forked_client([&](int ready, int go) {
+        use_processor(1);
         const echo_client client(what, port, ready, go);
         return 0;
     });

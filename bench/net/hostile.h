@@ -30,6 +30,7 @@
 #include "../support/bench.h"
 #include "echo_client.h"
 #include "echo_servers.h"
+#include "processors.h"
 #include "tests/support/hostile_clients.h"
 
 namespace bench {
@@ -43,33 +44,6 @@ inline unsigned hostile_connections()
     const unsigned all = full != nullptr && std::string_view(full) == "1" ? 100'000 : 30'000;
     return (all + hostile_rounds - 1) / hostile_rounds;
 }
-
-/// Where there is only one processor nothing is bound to it.
-inline void use_processor(unsigned number)
-{
-    if (std::thread::hardware_concurrency() < 2)
-        return;
-    cpu_set_t only;
-    CPU_ZERO(&only);
-    CPU_SET(number, &only);
-    ::sched_setaffinity(0, sizeof only, &only);
-}
-
-/// Binds the thread to the first processor while it lives.
-class first_processor {
-public:
-    first_processor()
-    {
-        ::sched_getaffinity(0, sizeof before_, &before_);
-        use_processor(0);
-    }
-    first_processor(const first_processor&) = delete;
-    first_processor& operator=(const first_processor&) = delete;
-    ~first_processor() { ::sched_setaffinity(0, sizeof before_, &before_); }
-
-private:
-    cpu_set_t before_{};
-};
 
 /// Asks until done() and at least so often; the 99th percentile. NaN when one was not answered.
 template <class Done>
