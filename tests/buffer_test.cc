@@ -4,7 +4,11 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
 #include <random>
+#include <sstream>
 #include <string>
 #include <utility>
 
@@ -248,6 +252,36 @@ TEST(Buffer, BehavesLikeAStringWhateverIsDoneToIt)
         ASSERT_TRUE(queue.view() == model) << i;
         ASSERT_LE(queue.capacity(), 5000U);
     }
+}
+
+/// smaps(5): the flags of the mapping that holds the address; empty when the kernel does not tell.
+std::string mapping_flags(const void* address)
+{
+    const auto at = reinterpret_cast<std::uintptr_t>(address);
+    std::ifstream maps("/proc/self/smaps");
+    bool here = false;
+    for (std::string line; std::getline(maps, line);) {
+        std::uintptr_t from = 0, to = 0;
+        char dash = 0;
+        std::istringstream range(line);
+        if (range >> std::hex >> from >> dash >> to && dash == '-')
+            here = from <= at && at < to;
+        if (here && line.starts_with("VmFlags:"))
+            return line;
+    }
+    return {};
+}
+
+TEST(Buffer, AsksForHugePagesWhereItIsLarge)
+{
+    if (!std::filesystem::exists("/sys/kernel/mm/transparent_hugepage/enabled"))
+        GTEST_SKIP() << "the kernel has no transparent huge pages";
+    buffer large;
+    large.append(std::string(64 << 20, 'x'));
+    const auto flags = mapping_flags(large.data().data() + large.size() / 2);
+    if (flags.empty())
+        GTEST_SKIP() << "/proc/self/smaps has no VmFlags";
+    EXPECT_NE(flags.find(" hg"), std::string::npos) << flags;
 }
 
 } // namespace

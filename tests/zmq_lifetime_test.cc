@@ -324,6 +324,31 @@ TEST_F(ZmqEvent, AfterAThrowNoOtherSocketIsCalledInThatTurn)
     EXPECT_EQ(calls, "ab");
 }
 
+TEST_F(ZmqEvent, AThrowEndsTheTurnAlsoWhenTheSocketDestroysItselfOnTheWay)
+{
+    int calls = 0;
+    std::vector<std::unique_ptr<probe>> pulls;
+    for (std::size_t i = 0; i < 2; ++i) {
+        const auto endpoint = "inproc://" + std::to_string(i);
+        pulls.push_back(std::make_unique<probe>(loop, context, socket_type::pull));
+        pulls.back()->bind(endpoint);
+        pulls.back()->on_read = [&, i](probe& socket) {
+            take(socket);
+            ++calls;
+            auto& all = pulls; // the captures go with the socket
+            all[i].reset();
+            throw std::runtime_error("each");
+        };
+        auto push = peer(socket_type::push, endpoint);
+        push.set(zmq::sockopt::linger, -1);
+        push.send(zmq::buffer("x", 1), zmq::send_flags::none);
+    }
+    EXPECT_THROW(funcptr::run(loop), std::runtime_error);
+    EXPECT_EQ(calls, 1);
+    EXPECT_THROW(funcptr::run(loop), std::runtime_error) << "the second one's is not dropped";
+    EXPECT_EQ(calls, 2);
+}
+
 TEST_F(ZmqEvent, AReadThatAlwaysThrowsDoesNotKeepOthersFromTheirTurn)
 {
     int hooked = 0, reads = 0;

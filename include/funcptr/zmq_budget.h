@@ -60,6 +60,9 @@ public:
         last_ = now;
         return now >= deadline_;
     }
+    /// A callback threw: nobody else is called at this turn.
+    void end() noexcept { ended_ = true; }
+    bool ended() const noexcept { return ended_; }
     /// One while they are slow, more while they are quick: to read the clock costs nearly as much
     /// as to receive a small message.
     unsigned stride() const noexcept { return stride_; }
@@ -71,6 +74,7 @@ private:
     clock::time_point deadline_;
     clock::duration quick_;
     unsigned stride_ = 1;
+    bool ended_ = false;
 };
 
 /// What a seat may still do in one direction at this turn.

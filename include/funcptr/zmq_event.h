@@ -274,7 +274,7 @@ private:
     detail::zmq_visit serve(detail::zmq_turn& turn, running& callback) noexcept;
     detail::zmq_visit read_messages(detail::zmq_turn& turn, running& callback) noexcept;
     detail::zmq_visit write_messages(detail::zmq_turn& turn, running& callback) noexcept;
-    detail::zmq_visit report_error(running& callback) noexcept;
+    detail::zmq_visit report_error(detail::zmq_turn& turn, running& callback) noexcept;
     bool prefetch() noexcept;
     void discard_rest() noexcept;
     int look() noexcept;

@@ -79,7 +79,6 @@ class zmq_hub;
 enum class zmq_visit : std::uint8_t {
     clean, ///< the last look showed nothing that is wanted: the descriptor will tell
     again, ///< there is, or may be, more: to the end of the line
-    threw, ///< a callback threw: to the end of the line, and the turn is over
     gone,  ///< the seat was destroyed by its own callback; do not look at it
 };
 
@@ -93,7 +92,8 @@ protected:
     zmq_seat() = default;
     virtual ~zmq_seat() { unseat(); }
 
-    /// Serve the socket until it is clean, its credit is spent, or the turn's time is.
+    /// Serve the socket until it is clean, its credit is spent, the turn's time is, or a callback
+    /// has thrown, which ends the turn.
     virtual zmq_visit visit(zmq_turn& turn) noexcept = 0;
     /// The descriptor fired while a callback of this socket runs (in a nested run of the loop):
     /// take the commands, so that it does not fire for ever. The visit under way sees the rest.
@@ -308,7 +308,7 @@ private:
             const bool stays = outcome != zmq_visit::gone && seat.hub_ == this; // or it was closed
             if (stays && (outcome != zmq_visit::clean || seat.touched_))
                 list(seat);
-            if (outcome == zmq_visit::threw)
+            if (turn.ended())
                 break;
             now = left > 1 ? clock::now() : now;
         }

@@ -17,7 +17,7 @@ inline detail::zmq_visit zmq_event::visit(detail::zmq_turn& turn) noexcept
     using detail::zmq_visit;
     running callback(*this);
     if (fatal_)
-        return report_error(callback);
+        return report_error(turn, callback);
     ++counters_.visits;
     const auto served = counters_.messages_received + counters_.messages_sent;
     const auto end = serve(turn, callback);
@@ -26,7 +26,7 @@ inline detail::zmq_visit zmq_event::visit(detail::zmq_turn& turn) noexcept
     if (counters_.messages_received + counters_.messages_sent == served)
         ++counters_.spurious;
     // close() and release() end all calls, also the one that would tell why it failed before.
-    return fatal_ && hub() != nullptr ? report_error(callback) : end;
+    return fatal_ && hub() != nullptr ? report_error(turn, callback) : end;
 }
 
 inline detail::zmq_visit zmq_event::serve(detail::zmq_turn& turn, running& callback) noexcept
@@ -35,7 +35,7 @@ inline detail::zmq_visit zmq_event::serve(detail::zmq_turn& turn, running& callb
     auto read_end = zmq_visit::clean;
     if (reading()) {
         read_end = read_messages(turn, callback);
-        if (read_end != zmq_visit::clean && read_end != zmq_visit::again)
+        if (read_end == zmq_visit::gone || turn.ended())
             return read_end;
     }
     if (writing()) {
@@ -74,6 +74,8 @@ inline detail::zmq_visit zmq_event::read_messages(detail::zmq_turn& turn,
         if (!head_held_ && !prefetch())
             return zmq_visit::clean;
         const bool returned = state.guard([this] { read(); });
+        if (!returned)
+            turn.end();
         if (callback.destroyed()) {
             allowance.forget();
             return zmq_visit::gone;
@@ -81,7 +83,7 @@ inline detail::zmq_visit zmq_event::read_messages(detail::zmq_turn& turn,
         if (!returned) {
             discard_rest();
             if (!callback.destroyed())
-                return zmq_visit::threw;
+                return zmq_visit::again;
             allowance.forget();
             return zmq_visit::gone;
         }
@@ -119,12 +121,14 @@ inline detail::zmq_visit zmq_event::write_messages(detail::zmq_turn& turn,
             }
             sent_ = false;
             const bool returned = state.guard([this] { write(); });
+            if (!returned)
+                turn.end();
             if (callback.destroyed()) {
                 allowance.forget();
                 return zmq_visit::gone;
             }
             if (!returned)
-                return zmq_visit::threw;
+                return zmq_visit::again;
             if (!sent_ && !blocked_)
                 return zmq_visit::again; // write() sent nothing: offered again at the next turn
         }
@@ -141,10 +145,11 @@ inline detail::zmq_visit zmq_event::write_messages(detail::zmq_turn& turn,
     return reading() && (events & ZMQ_POLLIN) != 0 ? zmq_visit::again : zmq_visit::clean;
 }
 
-inline detail::zmq_visit zmq_event::report_error(running& callback) noexcept
+inline detail::zmq_visit zmq_event::report_error(detail::zmq_turn& turn, running& callback) noexcept
 {
     const auto why = fatal_;
-    hub()->state().guard([&] { on_error(why); });
+    if (!hub()->state().guard([&] { on_error(why); }))
+        turn.end();
     if (!callback.destroyed())
         unseat();
     return detail::zmq_visit::gone;
