@@ -2,6 +2,7 @@
 #include "detail/ready_order.h"
 
 #include <algorithm>
+#include <new>
 
 namespace funcptr::detail {
 
@@ -26,7 +27,11 @@ void ready_order::ready(member& one, int events)
     }
     if (waiting_.empty() && ev_pending_count(loop_) == 0) // alone, as on a quiet server
         return serve(one, events);
-    waiting_.push_back({one.served_, &one});
+    try {
+        waiting_.push_back({one.served_, &one});
+    } catch (const std::bad_alloc&) { // must not pass through libev: out of order, then
+        return serve(one, events);
+    }
     one.at_ = static_cast<std::uint32_t>(waiting_.size());
     one.events_ = events;
     come_back();

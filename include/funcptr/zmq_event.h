@@ -318,5 +318,3 @@ private:
 } // namespace funcptr
 
 #include "zmq_event_inl.h"
-// Needs the above.
-#include "zmq_visit_inl.h"

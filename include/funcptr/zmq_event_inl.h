@@ -440,3 +440,5 @@ inline void zmq_event::fatal(std::error_code why) noexcept
 }
 
 } // namespace funcptr
+
+#include "zmq_visit_inl.h"
