@@ -29,7 +29,7 @@ namespace bench {
 class zloop_receiver {
 public:
     explicit zloop_receiver(const receiver_setup& setup)
-        : socket_(zsock_new(ZMQ_PULL))
+        : socket_(new_socket())
         , loop_(zloop_new())
     {
         if (!socket_ || !loop_)
@@ -59,6 +59,14 @@ private:
         void operator()(zsock_t* each) const { zsock_destroy(&each); }
         void operator()(zloop_t* each) const { zloop_destroy(&each); }
     };
+
+    /// czmq would take SIGINT and SIGTERM for itself: a benchmark ends when it is told to, and does
+    /// not go on with a zloop that gives up at once.
+    static zsock_t* new_socket()
+    {
+        zsys_handler_set(nullptr);
+        return zsock_new(ZMQ_PULL);
+    }
 
     static int on_readable(zloop_t*, zsock_t* socket, void* self)
     {
