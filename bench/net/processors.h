@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // processors.h: the server has one processor and the client another, as they are different machines
-// in earnest. Left to the scheduler they share one every now and then, for a whole round: then the
-// server's time is the client's time, too, and p99 is a time slice.
+// in earnest. Left to the scheduler they may share one, as they do when another program runs: then
+// the server's time is the client's time, too, and p99 is a time slice.
 //
 // Threads: those that call. Lifetime: first_processor undoes what it did.
 #pragma once
