@@ -18,6 +18,8 @@
 #include <exception>
 #include <stdexcept>
 
+#include "own_pages.h"
+
 namespace bench {
 
 /// The byte that run_until() waits for and takes, and the figure behind it: in one piece, so that
@@ -44,6 +46,7 @@ public:
             throw std::runtime_error("fork");
         if (child_ == 0)
             ::_exit(inside(run));
+        own_pages(); // or the server would copy its heap while it is measured
         ::close(ready_[1]); // so that its end is seen
         ::close(go_[0]);
     }

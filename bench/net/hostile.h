@@ -30,6 +30,7 @@
 #include "../support/bench.h"
 #include "echo_client.h"
 #include "echo_servers.h"
+#include "own_pages.h"
 #include "processors.h"
 #include "tests/support/hostile_clients.h"
 
@@ -90,6 +91,7 @@ inline int besiege(std::uint16_t port, unsigned hostile_connections,
     } else {
         funcptr::testing::client_process hostile(
             [&] { return attack(where, hostile_connections, pause); });
+        own_pages();
         p99 = p99_of_good_client(where, 0, [&] { return !hostile.running(); });
         if (hostile.wait() != 0)
             p99 = nan; // not all of them: the figure would be of something else
