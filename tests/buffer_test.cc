@@ -164,6 +164,20 @@ TEST(Buffer, ShrinkGivesBackWhatIsNotNeeded)
     EXPECT_TRUE(queue.append("again"));
 }
 
+TEST(Buffer, TwoEmptyOnesChangeBlocksAndKeepTheirLimits)
+{
+    buffer one(5000), other(100);
+    const auto* const block = one.prepare(4096).data();
+    one.swap_blocks(other);
+    EXPECT_EQ(one.capacity(), 0U);
+    EXPECT_EQ(one.limit(), 5000U);
+    EXPECT_EQ(other.capacity(), 4096U);
+    EXPECT_EQ(other.prepare(4096).data(), block);
+    EXPECT_EQ(other.prepare(4096).size(), 100U);
+    EXPECT_FALSE(other.append(std::string(101, 'x')));
+    EXPECT_TRUE(other.append(std::string(100, 'x')));
+}
+
 TEST(Buffer, AMovedFromOneIsEmptyAndKeepsItsLimit)
 {
     buffer from(10);

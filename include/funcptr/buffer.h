@@ -127,6 +127,17 @@ public:
         return true;
     }
 
+    /// The two change blocks, and each keeps its limit: memory that one does not need for another.
+    /// REQUIRES: both are empty.
+    void swap_blocks(buffer& other) noexcept
+    {
+        assert(empty() && other.empty());
+        std::swap(block_, other.block_);
+        std::swap(capacity_, other.capacity_);
+        clear();
+        other.clear();
+    }
+
     /// At least min(bytes, room()) writable bytes after the tail (uninitialised), at most room();
     /// empty when the buffer is full. They become part of the buffer by commit(). Throws
     /// std::bad_alloc.
