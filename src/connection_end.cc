@@ -93,8 +93,8 @@ void connection::impl::settle()
 
 void connection::impl::stop()
 {
-    turns_.leave(*this);
-    order_.leave(*this);
+    shared_.turns.leave(*this);
+    shared_.order.leave(*this);
     ev_io_stop(loop_, &io_);
     ev_timer_stop(loop_, &timer_);
 }

@@ -36,19 +36,18 @@ connection::impl::impl(connection& outer, ev::loop_ref loop, accepted peer,
     : outer_(&outer)
     , loop_(loop)
     , state_(detail::loop_state::of(loop))
+    , shared_(state_.extension<detail::connection_loop>())
     , socket_(std::move(peer.socket))
     , place_(std::move(peer.place))
     , peer_(peer.peer)
     , local_(peer.local)
     , filter_(std::move(through))
-    , options_(state_.extension<detail::shared_options>().share(checked(options)))
+    , options_(shared_.options.share(checked(options)))
     , deadlines_(*options_, fresh_now(loop))
-    , turns_(state_.extension<detail::handshake_turns>())
-    , order_(state_.extension<detail::ready_order>())
 {
     if (!socket_ || !filter_)
         throw std::invalid_argument("connection: a socket and a filter are needed");
-    order_.join(*this);
+    shared_.order.join(*this);
     ev_io_init(&io_, &impl::on_io, socket_.get(), EV_READ);
     ev_timer_init(&timer_, &impl::on_timer, 0., 0.);
     io_.data = timer_.data = this;
@@ -68,6 +67,7 @@ bool connection::impl::write(std::span<const std::byte> bytes)
 {
     if (!may_write(bytes.size()))
         return false;
+    shared_.blocks.lend(*filter_);
     filter_->awrite().append(bytes.subspan(send_directly(bytes)));
     return wrote();
 }
@@ -157,7 +157,7 @@ void connection::impl::pause(bool paused)
 void connection::impl::on_io(struct ev_loop*, ev_io* watcher, int events)
 {
     auto& self = *static_cast<impl*>(watcher->data);
-    self.order_.ready(self, events);
+    self.shared_.order.ready(self, events);
 }
 
 /// A handshake that must wait for its turn reads nothing meanwhile.
@@ -176,7 +176,7 @@ void connection::impl::serve(int events)
 
 bool connection::impl::has_its_turn()
 {
-    return opened_ || over_ || turns_.admit(*this, options_->handshakes_per_turn);
+    return opened_ || over_ || shared_.turns.admit(*this, options_->handshakes_per_turn);
 }
 
 void connection::impl::go_on()
@@ -208,7 +208,9 @@ void connection::impl::touch()
 {
     if (running_ || over_)
         return;
+    shared_.blocks.lend(*filter_);
     flush();
+    shared_.blocks.take_back(*filter_);
     if (over_)
         return;
     watch();

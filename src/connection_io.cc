@@ -32,6 +32,7 @@ bool connection::impl::wants_read() const
 
 bool connection::impl::read_turn()
 {
+    shared_.blocks.lend(*filter_);
     std::size_t left = options_->read_per_turn;
     while (wants_read() && left != 0) {
         const auto asked = std::min(options_->read_chunk, left);

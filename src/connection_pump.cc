@@ -10,10 +10,12 @@ bool connection::impl::pump()
     if (over_)
         return true;
     running_ = true;
+    shared_.blocks.lend(*filter_);
     moved_ = false;
     if (!pump_steps())
         return false;
     running_ = false;
+    shared_.blocks.take_back(*filter_);
     if (over_)
         return true;
     watch();

@@ -3,8 +3,8 @@
 
 namespace funcptr::detail {
 
-handshake_turns::handshake_turns(loop_state& state)
-    : loop_(state.loop())
+handshake_turns::handshake_turns(struct ev_loop* loop)
+    : loop_(loop)
 {
     ev_timer_init(&turn_, &handshake_turns::on_turn, 0., 0.);
     turn_.data = this;

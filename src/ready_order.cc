@@ -6,8 +6,8 @@
 
 namespace funcptr::detail {
 
-ready_order::ready_order(loop_state& state)
-    : loop_(state.loop())
+ready_order::ready_order(struct ev_loop* loop)
+    : loop_(loop)
 {
     ev_prepare_init(&turn_, &ready_order::on_turn);
     ev_set_priority(&turn_, -1);

@@ -17,7 +17,6 @@ namespace {
 using funcptr::connection;
 using funcptr::listener;
 using funcptr::detail::handshake_turns;
-using funcptr::detail::loop_state;
 
 class HandshakeTurns : public funcptr::testing::listening {
 protected:
@@ -35,7 +34,7 @@ protected:
         std::vector<waiter*>& log;
         std::function<void()> then{};
     };
-    handshake_turns& turns = loop_state::of(loop).extension<handshake_turns>();
+    handshake_turns turns{loop};
     std::vector<waiter*> log;
     std::vector<std::unique_ptr<waiter>> all;
 

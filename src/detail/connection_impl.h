@@ -34,10 +34,8 @@
 
 #include "compact_address.h"
 #include "connection_gone.h"
-#include "handshake_turns.h"
+#include "connection_loop.h"
 #include "net_deadlines.h"
-#include "ready_order.h"
-#include "shared_options.h"
 
 namespace funcptr {
 
@@ -209,6 +207,7 @@ private:
     connection* outer_;
     struct ev_loop* loop_;
     detail::loop_state& state_;
+    detail::connection_loop& shared_;
     unique_fd socket_;
     std::shared_ptr<void> place_; // under the listener's limit
     detail::compact_address peer_;
@@ -218,8 +217,6 @@ private:
     detail::deadlines deadlines_;
     ev_io io_{};
     ev_timer timer_{};
-    detail::handshake_turns& turns_;
-    detail::ready_order& order_;
     frame* frame_ = nullptr; // the innermost
 
     std::uint64_t in_ = 0;

@@ -9,13 +9,13 @@
 // Threads: the loop's. Lifetime: the loop's; who waits leaves before it is destroyed.
 #pragma once
 
-#include <funcptr/loop.h>
+#include <ev.h>
 
 #include <list>
 
 namespace funcptr::detail {
 
-class handshake_turns final : public loop_extension {
+class handshake_turns {
 public:
     /// Somebody who may have to wait.
     class waiter {
@@ -36,8 +36,10 @@ public:
         bool waits_ = false;
     };
 
-    explicit handshake_turns(loop_state& state);
-    ~handshake_turns() override;
+    explicit handshake_turns(struct ev_loop* loop);
+    handshake_turns(const handshake_turns&) = delete;
+    handshake_turns& operator=(const handshake_turns&) = delete;
+    ~handshake_turns();
 
     /// True: now. False: go_on() will be called; at most so many have their turn in one of the
     /// loop's. 0: all of them.

@@ -17,14 +17,14 @@
 // Threads: the loop's. Lifetime: the loop's; who is in the list leaves before it is destroyed.
 #pragma once
 
-#include <funcptr/loop.h>
+#include <ev.h>
 
 #include <cstdint>
 #include <vector>
 
 namespace funcptr::detail {
 
-class ready_order final : public loop_extension {
+class ready_order {
 public:
     /// Somebody who is served in order.
     class member {
@@ -46,8 +46,10 @@ public:
         int events_ = 0;
     };
 
-    explicit ready_order(loop_state& state);
-    ~ready_order() override;
+    explicit ready_order(struct ev_loop* loop);
+    ready_order(const ready_order&) = delete;
+    ready_order& operator=(const ready_order&) = delete;
+    ~ready_order();
 
     /// Counts as served now.
     void join(member& one) noexcept { one.served_ = ++served_; }

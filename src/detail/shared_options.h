@@ -8,15 +8,13 @@
 #pragma once
 
 #include <funcptr/connection.h>
-#include <funcptr/loop.h>
 
 #include <memory>
 
 namespace funcptr::detail {
 
-class shared_options final : public loop_extension {
+class shared_options {
 public:
-    explicit shared_options(loop_state&) {}
     std::shared_ptr<const connection_options> share(const connection_options& wanted)
     {
         if (!last_ || !(*last_ == wanted))

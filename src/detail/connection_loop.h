@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT
+//
+// connection_loop.h: what the connections of one loop have in common.
+//
+// Threads: the loop's. Lifetime: the loop's.
+#pragma once
+
+#include <funcptr/loop.h>
+
+#include "handshake_turns.h"
+#include "ready_order.h"
+#include "shared_options.h"
+#include "spare_blocks.h"
+
+namespace funcptr::detail {
+
+struct connection_loop final : loop_extension {
+    explicit connection_loop(loop_state& state)
+        : turns(state.loop())
+        , order(state.loop())
+    {
+    }
+
+    shared_options options;
+    handshake_turns turns;
+    ready_order order;
+    spare_blocks blocks;
+};
+
+} // namespace funcptr::detail
