@@ -168,9 +168,10 @@ void connection::impl::serve(int events)
         ev_io_stop(loop_, &io_);
         return;
     }
-    if ((events & EV_READ) != 0 && !has_its_turn())
+    const bool read = (events & EV_READ) != 0;
+    if (read && !has_its_turn())
         return watch();
-    if (((events & EV_READ) == 0 || read_turn()) && pump())
+    if (read && !opened_ ? shake_hands() : (!read || read_turn()) && pump())
         settle();
 }
 
@@ -183,8 +184,20 @@ void connection::impl::go_on()
 {
     if (running_) // a callback of ours runs the loop: its pump() watches again
         return;
-    if (read_turn() && pump())
+    if (shake_hands())
         settle();
+}
+
+/// Crowds of hostile clients leave in crowds: that a peer has gone is no handshake, and those who
+/// mean it must not wait for a turn behind it.
+bool connection::impl::shake_hands()
+{
+    const auto before = in_;
+    if (!read_turn())
+        return false;
+    if (in_ == before)
+        shared_.turns.refund();
+    return pump();
 }
 
 void connection::impl::on_timer(struct ev_loop*, ev_timer* watcher, int)

@@ -32,6 +32,9 @@ bool connection::impl::pump()
 bool connection::impl::pump_steps()
 {
     filter_->update();
+    // It left in mid-handshake: to an alert its machine would only answer with a reset.
+    if (!opened_ && eof_ && filter_->cause().kind == close_kind::truncated)
+        filter_->nwrite().clear();
     if (!opened_ && filter_->state() == filter_state::open) {
         opened_ = true;
         deadlines_.opened();

@@ -95,6 +95,49 @@ TEST_F(HandshakeTurns, WhoLeavesIsNotCalledAndHoldsUpNobody)
     EXPECT_EQ(log.size(), 1u);
 }
 
+TEST_F(HandshakeTurns, WhatIsGivenBackIsAnothers)
+{
+    EXPECT_EQ(ask(2, 2), 2u);
+    turns.refund();
+    for (int i = 0; i < 2; ++i)
+        all.push_back(std::make_unique<waiter>(log));
+    EXPECT_TRUE(turns.admit(*all[2], 2));
+    EXPECT_FALSE(turns.admit(*all[3], 2));
+}
+
+TEST_F(HandshakeTurns, PeersThatAreGoneTakeNobodysTurnAndGetNoAlert)
+{
+    const auto& certificates = funcptr::testing::certificates();
+    const funcptr::tls_context server_tls({.role = funcptr::tls_role::server,
+                                           .certificate_pem = certificates.server.certificate_pem,
+                                           .key_pem = certificates.server.key_pem});
+    std::vector<funcptr::unique_fd> far;
+    std::vector<std::unique_ptr<connection>> near;
+    std::size_t closed = 0;
+    for (int i = 0; i < 20; ++i) {
+        auto ends = funcptr::testing::socket_pair();
+        far.push_back(std::move(ends[1]));
+        funcptr::accepted peer;
+        peer.socket = std::move(ends[0]);
+        near.push_back(std::make_unique<connection>(
+            loop, std::move(peer), std::make_unique<funcptr::SSLFilter>(server_tls),
+            funcptr::connection_options{.handshakes_per_turn = 1}));
+        near.back()->on_close([&](connection&, const funcptr::close_reason& why) {
+            ++closed;
+            EXPECT_EQ(why.cause.kind, funcptr::close_kind::truncated);
+        });
+    }
+    for (int i = 0; i < 3; ++i)
+        loop.run(ev::NOWAIT);
+    for (const auto& each : far)
+        ASSERT_EQ(::shutdown(each.get(), SHUT_WR), 0);
+    for (int i = 0; i < 3; ++i)
+        loop.run(ev::NOWAIT);
+    EXPECT_EQ(closed, far.size());
+    for (const auto& each : far)
+        EXPECT_EQ(funcptr::testing::peer_ended(each.get()), 1); // and no byte before it
+}
+
 TEST_F(HandshakeTurns, AStormIsServedWholeAndBesideItTheLoopGoesOn)
 {
     const auto& certificates = funcptr::testing::certificates();

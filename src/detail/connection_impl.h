@@ -83,6 +83,8 @@ private:
     /// ready_order: what on_io() was told.
     void serve(int events) override;
     bool has_its_turn();
+    /// False when a callback destroyed us.
+    bool shake_hands();
 
     /// A callback of the user under way, and whether it has destroyed us.
     struct frame {

@@ -44,6 +44,8 @@ public:
     /// True: now. False: go_on() will be called; at most so many have their turn in one of the
     /// loop's. 0: all of them.
     bool admit(waiter& one, unsigned most);
+    /// Who was admitted, or went on, had nothing to do after all: another may at this turn.
+    void refund() noexcept { served_ -= served_ != 0; }
     void leave(waiter& one);
 
 private:
