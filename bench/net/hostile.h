@@ -3,6 +3,7 @@
 // hostile.h: how long a well-behaved client waits for a TLS connection and one answer, beside
 // hostile ones and alone. The hostile ones come in waves of 250: silent, half a hello, half open,
 // garbage short and long, byte by byte; closed or reset (tests/support/hostile_clients.h).
+// All of a wave leave at one moment.
 //
 // Ten come every 2 ms, some 4,500 a second, which is a quarter of what the server's processor can
 // take. The rows without a goal have them as fast as the other processor makes them (17,000 a
