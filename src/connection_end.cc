@@ -119,6 +119,7 @@ void connection::impl::check_deadlines()
     if (next.what == kind::trim) {
         deadlines_.trimmed();
         filter_->trim();
+        shared_.blocks.trim(); // the busy ones get a new one at their next turn
         return arm();
     }
     // Nothing is wrong with linger: the peer had its time to read what we said.

@@ -20,6 +20,12 @@ void spare_blocks::take_back(filter& from) noexcept
     take_back(from.nread());
 }
 
+void spare_blocks::trim() noexcept
+{
+    while (held_ != 0)
+        blocks_[--held_].shrink(); // an empty one never throws
+}
+
 void spare_blocks::lend(buffer& to) noexcept
 {
     if (to.capacity() != 0 || held_ == 0 || blocks_[held_ - 1].capacity() > to.limit())
@@ -32,7 +38,7 @@ void spare_blocks::take_back(buffer& from) noexcept
     if (!from.empty() || from.capacity() == 0 || from.capacity() > largest)
         return;
     if (held_ == most)
-        from.shrink(); // an empty one never throws
+        from.shrink();
     else
         from.swap_blocks(blocks_[held_++]);
 }

@@ -116,6 +116,23 @@ TEST(SpareBlocks, KeepsEightAndFreesTheRest)
     EXPECT_EQ(bytes, 8 * block);
 }
 
+TEST(SpareBlocks, TrimFreesThem)
+{
+    spare_blocks spare;
+    for (int i = 0; i < 3; ++i) {
+        auto one = with_a_block(block);
+        spare.take_back(one);
+    }
+    spare.trim();
+    plain_filter next;
+    spare.lend(next);
+    EXPECT_EQ(next.memory(), 0u);
+    auto one = with_a_block(block);
+    spare.take_back(one);
+    spare.lend(next);
+    EXPECT_EQ(next.memory(), block);
+}
+
 /// Connections of one loop, and the peers they have.
 class SpareBlocksOfALoop : public ::testing::Test {
 protected:

@@ -27,6 +27,8 @@ public:
     void lend(filter& to) noexcept;
     /// From those of its buffers that are empty.
     void take_back(filter& from) noexcept;
+    /// Frees what waits; to be called now and then while somebody is idle.
+    void trim() noexcept;
 
 private:
     void lend(buffer& to) noexcept;
