@@ -13,9 +13,9 @@
 #include <vector>
 
 #include "../support/bench.h"
+#include "../support/processors.h"
 #include "echo_client.h"
 #include "echo_servers.h"
-#include "processors.h"
 
 namespace bench {
 

@@ -30,8 +30,8 @@
 
 #include "../ssl_filter/material.h"
 #include "../support/peers.h"
+#include "../support/processors.h"
 #include "forked_client.h"
-#include "processors.h"
 
 namespace bench {
 

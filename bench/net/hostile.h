@@ -29,10 +29,10 @@
 #include <vector>
 
 #include "../support/bench.h"
+#include "../support/processors.h"
 #include "echo_client.h"
 #include "echo_servers.h"
 #include "own_pages.h"
-#include "processors.h"
 #include "tests/support/hostile_clients.h"
 
 namespace bench {

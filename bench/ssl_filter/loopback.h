@@ -13,6 +13,7 @@
 
 #include "../support/bench.h"
 #include "../support/peers.h"
+#include "../support/processors.h"
 #include "servers.h"
 
 namespace bench {
@@ -25,6 +26,7 @@ public:
         , job_(what)
         , resume_(resume)
         , thread_([this] {
+            use_processor(1);
             try {
                 run();
             } catch (...) {
@@ -95,6 +97,7 @@ template <class Server>
 comparison::body served(const job& what, bool resume = false)
 {
     return [what, resume](round& round) {
+        const first_processor here;
         Server server(what);
         blocking_client client(server.port(), what, resume);
         round.time([&] { server.run(); });
