@@ -46,7 +46,7 @@ public:
             throw std::runtime_error("fork");
         if (child_ == 0)
             ::_exit(inside(run));
-        own_pages(); // or the server would copy its heap while it is measured
+        own_pages();        // or the server would copy its heap while it is measured
         ::close(ready_[1]); // so that its end is seen
         ::close(go_[0]);
     }

@@ -5,8 +5,7 @@
 // All memory is shared then until one of the two writes to it: the first write to each page is a
 // fault, a copy, and an interrupt of the other processor, whose TLB must forget the page. A server
 // that handles thousands of connections pays that thousands of times, the more the larger its heap
-// is; on a virtual machine an interrupt of another processor may take a millisecond. The clients of
-// a server in earnest are no copies of it.
+// is. The clients of a server in earnest are no copies of it.
 //
 // Threads: any. Lifetime: nothing is kept.
 //
