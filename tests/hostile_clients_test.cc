@@ -72,6 +72,7 @@ protected:
     void until_quiet()
     {
         until([&] { return connections.size() == 0; });
+        turn(); // the set deletes at the next one who closed in this
     }
 };
 
