@@ -83,7 +83,7 @@ void connection::impl::settle()
     if (!reason_)
         set_reason(close_by::peer, "closed by the peer");
     reason_->cause = filter_->cause();
-    reason_->text = peer_.get().to_string() + ": " + reason_->text + "; " + std::to_string(in_)
+    reason_->text = peer_.to_string() + ": " + reason_->text + "; " + std::to_string(in_)
                     + " bytes in, " + std::to_string(out_) + " out";
     place_.reset();
     const auto reason = *reason_;

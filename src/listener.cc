@@ -160,12 +160,20 @@ public:
     const bound_listeners& bound() const noexcept { return bound_; }
 
 private:
-    /// Outlives the listener for as long as a connection does. Counted by hand: a shared_ptr counts
-    /// with atomic operations, six for each connection, and all of this is the loop's thread's.
-    struct gate {
+    /// Outlives the listener for as long as a connection does. Counted by hand: a shared_ptr would
+    /// take memory for each connection, and all of this is the loop's thread's.
+    struct gate final : place_keeper {
         impl* owner = nullptr;
         std::size_t open = 0;
         std::size_t users = 0; // places, the listener, and calls under way
+
+        void leave() noexcept override
+        {
+            --open;
+            if (owner != nullptr)
+                owner->watch();
+            gate_left()(this);
+        }
     };
     struct gate_left {
         void operator()(gate* of) const noexcept
@@ -180,23 +188,11 @@ private:
         ++of->users;
         return gate_user(of);
     }
-    /// One connection's place under the limit.
-    struct place {
-        explicit place(gate* of) noexcept
-            : at(use(of))
-        {
-            ++at->open;
-        }
-        place(const place&) = delete;
-        place& operator=(const place&) = delete;
-        ~place()
-        {
-            --at->open;
-            if (at->owner != nullptr)
-                at->owner->watch();
-        }
-        gate_user at;
-    };
+    accepted_place new_place() noexcept
+    {
+        ++gate_->open;
+        return accepted_place(use(gate_.get()).release());
+    }
     struct socket_watcher {
         impl* owner = nullptr;
         std::size_t index = 0;
@@ -209,14 +205,16 @@ private:
 
     void watch()
     {
-        if (paused_ || stopping_ || calling_ || full() || ev_is_active(&retry_))
+        if (watching_ || paused_ || stopping_ || calling_ || full() || ev_is_active(&retry_))
             return;
+        watching_ = true;
         for (auto& watcher : watchers_)
             if (!watcher->broken)
                 ev_io_start(loop_, &watcher->io);
     }
     void unwatch()
     {
+        watching_ = false;
         for (auto& watcher : watchers_)
             ev_io_stop(loop_, &watcher->io);
         ev_timer_stop(loop_, &retry_);
@@ -293,20 +291,26 @@ private:
                                          SOCK_NONBLOCK | SOCK_CLOEXEC));
         if (!fd)
             return refused(index, errno);
-        recover();
-        ++counters_.accepted;
-        accepted peer{std::move(fd), address::from(reinterpret_cast<sockaddr*>(&raw), size),
-                      bound_.addresses[index], std::make_shared<place>(gate_.get())};
-        if (!is_proxy(peer.peer))
-            return hand_out(std::move(peer)) ? result::accepted : result::destroyed;
-        proxies_.add(std::move(peer));
-        return result::accepted;
+        try {
+            accepted peer{std::move(fd), address::from(reinterpret_cast<sockaddr*>(&raw), size),
+                          bound_.addresses[index], new_place()};
+            recover();
+            ++counters_.accepted;
+            if (!is_proxy(peer.peer))
+                return hand_out(std::move(peer)) ? result::accepted : result::destroyed;
+            proxies_.add(std::move(peer));
+            return result::accepted;
+        } catch (const std::bad_alloc&) { // not the handler's: that one goes to the loop
+            starved_by_ = ENOMEM;
+            return result::starved;
+        }
     }
 
     bool is_proxy(const address& peer) const noexcept
     {
-        return contains(options_.proxy_from, peer)
-               || (options_.proxy_from_unix && peer.family() == address_family::local);
+        if (peer.family() == address_family::local)
+            return options_.proxy_from_unix;
+        return !options_.proxy_from.empty() && contains(options_.proxy_from, peer);
     }
 
     /// False when the handler destroyed us. What it throws goes to the loop; whether it destroyed
@@ -395,7 +399,7 @@ private:
     detail::loop_state& state_;
     bound_listeners bound_;
     listener_options options_;
-    callback<accepted> on_accept_;
+    callback<accepted&&> on_accept_;
     gate_user gate_;
     std::vector<std::unique_ptr<socket_watcher>> watchers_;
     ev_timer retry_{};
@@ -404,6 +408,7 @@ private:
     listener_counters counters_;
     int starved_by_ = 0;
     bool starved_ = false;
+    bool watching_ = false; // the sockets that are not broken
     bool paused_ = false;
     bool stopping_ = false;
     bool closed_ = false;

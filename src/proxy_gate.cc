@@ -52,14 +52,8 @@ void proxy_gate::add(accepted peer)
     arm();
 }
 
-void proxy_gate::hold()
+void proxy_gate::resume()
 {
-    held_ = true;
-}
-
-void proxy_gate::release()
-{
-    held_ = false;
     for (waiting* each : stalled_)
         ev_io_start(loop_, &each->io);
     stalled_.clear();
@@ -147,6 +141,8 @@ std::unique_ptr<proxy_gate::waiting> proxy_gate::take(waiting& one)
     ev_io_stop(loop_, &one.io);
     auto mine = std::move(*one.at);
     waiting_.erase(mine->at);
+    if (waiting_.empty())
+        ev_timer_stop(loop_, &timer_);
     return mine;
 }
 

@@ -142,6 +142,22 @@ address unix_of(std::string_view name)
                          static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name.size()));
 }
 
+TEST(Address, OfAUnixNameIsSharedAndOutlivesTheOneItWasCopiedFrom)
+{
+    static_assert(sizeof(address) <= 48); // a listener moves three of them for each connection
+    std::optional<address> first =
+        address::parse("unix:/run/a-name-longer-than-an-ipv6-address").value;
+    const address copy = *first;
+    EXPECT_EQ(copy.data(), first->data());
+    const address taken = std::move(*first);
+    EXPECT_EQ(taken, copy);
+    EXPECT_EQ(first->host(), ""); // what is left is an unnamed one
+    EXPECT_EQ(first->size(), sizeof(sa_family_t));
+    EXPECT_EQ(first->data()->sa_family, AF_UNIX);
+    first.reset();
+    EXPECT_EQ(copy.to_string(), "unix:/run/a-name-longer-than-an-ipv6-address");
+}
+
 TEST(Address, OfAHostileUnixPeerIsOneLineAndStillParsesToItself)
 {
     using std::string;

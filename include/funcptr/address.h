@@ -27,6 +27,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <ostream>
 #include <string>
@@ -48,8 +49,9 @@ public:
     /// No address.
     address() noexcept = default;
 
-    /// What the kernel says, made canonical. Another family than the three gives no address.
-    static address from(const sockaddr* raw, socklen_t size) noexcept;
+    /// What the kernel says, made canonical. Another family than the three gives no address. Of all
+    /// addresses only a unix name takes memory: std::bad_alloc.
+    static address from(const sockaddr* raw, socklen_t size);
 
     /// "192.0.2.1:80", "[::1]:80", "[fe80::1%eth0]:80"; without a port "192.0.2.1" and "::1" (port
     /// 0); "unix:/path" and "unix:@abstract", in which \xNN is a byte. Numbers only: nothing is
@@ -80,8 +82,11 @@ public:
     std::string to_string() const;
 
     /// For bind(2) and connect(2).
-    const sockaddr* data() const noexcept { return &raw_.any; }
-    socklen_t size() const noexcept { return size_; }
+    const sockaddr* data() const noexcept
+    {
+        return local_ ? reinterpret_cast<const sockaddr*>(&local_->un) : &raw_.any;
+    }
+    socklen_t size() const noexcept;
 
     friend bool operator==(const address& a, const address& b) noexcept
     {
@@ -99,21 +104,27 @@ private:
     static address ipv4(in_addr host, std::uint16_t port_in_network_order) noexcept;
     /// A mapped IPv4 address becomes the IPv4 address; the flow label is dropped.
     static address ipv6(const sockaddr_in6& in) noexcept;
-    static address local(std::string_view name) noexcept;
+    static address local(std::string_view name);
     static parsed_address parse_ip(std::string_view host, std::uint16_t port, bool brackets);
     static parsed_address parse_scoped(std::string_view host, std::uint16_t port);
     static parsed_address parse_local(std::string_view text);
     std::string_view local_name() const noexcept;
+
+    struct local_address {
+        sockaddr_un un{};
+        socklen_t size = 0;
+    };
 
     // INVARIANT: all bytes that are not used are zero, so that equal addresses have equal bytes.
     union raw {
         sockaddr any;
         sockaddr_in v4;
         sockaddr_in6 v6;
-        sockaddr_un un;
-    } raw_{.un = {}};
-    socklen_t size_ = 0;
+    } raw_{.v6 = {}};
     address_family family_ = address_family::none;
+    // A unix name has up to 108 bytes: beside the address, lest each IP address have them, too. An
+    // unnamed peer (most clients) has none.
+    std::shared_ptr<const local_address> local_;
 };
 
 /// An address, or what is wrong with the text and where.

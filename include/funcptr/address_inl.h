@@ -88,23 +88,27 @@ inline address address::ipv4(in_addr host, std::uint16_t port) noexcept
     made.raw_.v4.sin_family = AF_INET;
     made.raw_.v4.sin_addr = host;
     made.raw_.v4.sin_port = port;
-    made.size_ = sizeof(sockaddr_in);
     made.family_ = address_family::ipv4;
     return made;
 }
 
-inline address address::local(std::string_view name) noexcept
+inline address address::local(std::string_view name)
 {
-    address made;
-    auto& un = made.raw_.un;
-    un.sun_family = AF_UNIX;
-    if (name.size() > sizeof un.sun_path)
+    constexpr auto most = sizeof(sockaddr_un::sun_path);
+    if (name.size() > most)
         return {};
-    std::memcpy(un.sun_path, name.data(), name.size());
-    // A path counts its final zero if that has room, an abstract name ("\0...") has none (unix(7)).
-    const bool zero = !name.empty() && name[0] != '\0' && name.size() < sizeof un.sun_path;
-    made.size_ = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name.size() + zero);
+    address made;
+    made.raw_.any.sa_family = AF_UNIX;
     made.family_ = address_family::local;
+    if (name.empty())
+        return made;
+    auto kept = std::make_shared<local_address>();
+    kept->un.sun_family = AF_UNIX;
+    std::memcpy(kept->un.sun_path, name.data(), name.size());
+    // A path counts its final zero if that has room, an abstract name ("\0...") has none (unix(7)).
+    const bool zero = name[0] != '\0' && name.size() < most;
+    kept->size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name.size() + zero);
+    made.local_ = std::move(kept);
     return made;
 }
 
@@ -120,12 +124,11 @@ inline address address::ipv6(const sockaddr_in6& in) noexcept
     made.raw_.v6.sin6_addr = in.sin6_addr;
     made.raw_.v6.sin6_port = in.sin6_port;
     made.raw_.v6.sin6_scope_id = in.sin6_scope_id;
-    made.size_ = sizeof(sockaddr_in6);
     made.family_ = address_family::ipv6;
     return made;
 }
 
-inline address address::from(const sockaddr* raw, socklen_t size) noexcept
+inline address address::from(const sockaddr* raw, socklen_t size)
 {
     if (raw == nullptr || size < sizeof(sa_family_t))
         return {};
@@ -164,6 +167,21 @@ inline address address::any_ipv6(std::uint16_t port) noexcept
     return ipv6(any);
 }
 
+inline socklen_t address::size() const noexcept
+{
+    switch (family_) {
+    case address_family::ipv4:
+        return sizeof(sockaddr_in);
+    case address_family::ipv6:
+        return sizeof(sockaddr_in6);
+    case address_family::local:
+        return local_ ? local_->size : offsetof(sockaddr_un, sun_path);
+    case address_family::none:
+        break;
+    }
+    return 0;
+}
+
 inline std::uint16_t address::port() const noexcept
 {
     if (family_ == address_family::ipv4)
@@ -199,10 +217,13 @@ inline bool address::is_any() const noexcept
 
 inline std::string_view address::local_name() const noexcept
 {
-    auto length = size_ - offsetof(sockaddr_un, sun_path);
-    if (length != 0 && raw_.un.sun_path[0] != '\0' && raw_.un.sun_path[length - 1] == '\0')
+    if (!local_)
+        return {};
+    const char* const path = local_->un.sun_path;
+    auto length = local_->size - offsetof(sockaddr_un, sun_path);
+    if (path[0] != '\0' && path[length - 1] == '\0')
         --length; // the path's final zero
-    return {raw_.un.sun_path, length};
+    return {path, length};
 }
 
 inline std::string address::host() const

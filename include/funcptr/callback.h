@@ -14,6 +14,7 @@
 //         return;                                  // owner is gone: touch nothing of it
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <functional>
 #include <utility>
@@ -52,28 +53,31 @@ public:
 
     /// Runs the function, if there is one. False when that destroyed this object. What the function
     /// throws is passed on.
-    bool operator()(Arguments... arguments)
-    {
-        return run(version_, std::forward<Arguments>(arguments)...);
-    }
+    template <class... Given>
+    requires std::invocable<function&, Given...>
+    bool operator()(Given&&... given) { return run(version_, std::forward<Given>(given)...); }
 
     /// The same, and the function is forgotten; one that is set meanwhile stays.
-    bool once(Arguments... arguments)
+    template <class... Given>
+    requires std::invocable<function&, Given...>
+    bool once(Given&&... given)
     {
         if (!function_)
             return true;
-        return run(version_++, std::forward<Arguments>(arguments)...);
+        return run(version_++, std::forward<Given>(given)...);
     }
 
 private:
-    bool run(std::uint32_t version, Arguments... arguments)
+    // Passed on as they were given: an argument may be large, and std::function moves it once more.
+    template <class... Given>
+    bool run(std::uint32_t version, Given&&... given)
     {
         if (!function_)
             return true;
         call now{*this, std::move(function_), version, running_};
         function_ = nullptr;
         running_ = &now;
-        now.running(std::forward<Arguments>(arguments)...);
+        now.running(std::forward<Given>(given)...);
         return !now.destroyed;
     }
 

@@ -171,7 +171,7 @@ struct listener_queue {
 
 class FUNCPTR_API listener {
 public:
-    using accept_handler = std::function<void(accepted)>;
+    using accept_handler = std::function<void(accepted&&)>;
 
     /// Binds (see bind_listeners) and accepts from the next turn on. Throws what that throws, and
     /// std::invalid_argument for an option that makes no sense or an empty on_accept.

@@ -59,6 +59,21 @@ private:
     int fd_ = -1;
 };
 
+/// Counts the connections of a listener.
+class place_keeper {
+public:
+    virtual void leave() noexcept = 0;
+
+protected:
+    ~place_keeper() = default;
+};
+struct leave_place {
+    void operator()(place_keeper* of) const noexcept { of->leave(); }
+};
+/// One connection's place under its listener's limit, given back when this is destroyed. It may
+/// outlive the listener.
+using accepted_place = std::unique_ptr<place_keeper, leave_place>;
+
 /// What a listener hands out: a connected, non-blocking, close-on-exec stream socket, and who is at
 /// the other end as accept(2) told it. getpeername(2) is never asked later: a peer that has reset
 /// the connection by then has no name any more (ENOTCONN).
@@ -68,7 +83,7 @@ struct accepted {
     address local; ///< the listening address it came in by
     /// Counts against the listener's limit for as long as it lives: keep it beside the socket, in
     /// the loop's thread. Null for a socket that no listener accepted.
-    std::shared_ptr<void> place;
+    accepted_place place;
     /// The proxy that passed the connection on, when it said whose it is (PROXY protocol); else no
     /// address.
     address via{};

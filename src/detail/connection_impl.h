@@ -32,7 +32,6 @@
 #include <string>
 #include <utility>
 
-#include "compact_address.h"
 #include "connection_gone.h"
 #include "connection_loop.h"
 #include "net_deadlines.h"
@@ -63,8 +62,8 @@ public:
     void abort();
     void pause(bool paused);
 
-    address peer() const noexcept { return peer_.get(); }
-    address local() const noexcept { return local_.get(); }
+    address peer() const noexcept { return peer_; }
+    address local() const noexcept { return local_; }
     int descriptor() const noexcept { return socket_.get(); }
     filter& through() noexcept { return *filter_; }
     const filter& through() const noexcept { return *filter_; }
@@ -211,9 +210,9 @@ private:
     detail::loop_state& state_;
     detail::connection_loop& shared_;
     unique_fd socket_;
-    std::shared_ptr<void> place_; // under the listener's limit
-    detail::compact_address peer_;
-    detail::compact_address local_;
+    accepted_place place_; // under the listener's limit
+    address peer_;
+    address local_;
     // A bit each, where a byte would find room: so malloc needs 16 less for each connection.
     bool running_ : 1 = false; // a pump() is on the stack
     bool opened_ : 1 = false;

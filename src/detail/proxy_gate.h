@@ -35,8 +35,13 @@ public:
 
     void add(accepted peer);
     /// Nobody is handed out while it is held (a handler is on the stack): what comes waits.
-    void hold();
-    void release();
+    void hold() noexcept { held_ = true; }
+    void release()
+    {
+        held_ = false;
+        if (!waiting_.empty())
+            resume();
+    }
     std::uint64_t refused() const noexcept { return refused_; }
 
 private:
@@ -49,6 +54,7 @@ private:
     void hand_out(waiting& one);
     void refuse(waiting& one, std::string_view why);
     std::unique_ptr<waiting> take(waiting& one);
+    void resume();
     void arm();
 
     struct ev_loop* loop_;
