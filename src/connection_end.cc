@@ -93,7 +93,7 @@ void connection::impl::settle()
 
 void connection::impl::stop()
 {
-    shared_.turns.leave(*this);
+    leave();
     shared_.order.leave(*this);
     ev_io_stop(loop_, &io_);
     ev_timer_stop(loop_, &timer_);

@@ -184,12 +184,12 @@ void connection::impl::go_on()
 {
     if (running_) // a callback of ours runs the loop: its pump() watches again
         return;
-    if (shake_hands())
+    if (left_early() ? pump() : shake_hands())
         settle();
 }
 
-/// Crowds of hostile clients leave in crowds: that a peer has gone is no handshake, and those who
-/// mean it must not wait for a turn behind it.
+/// Crowds of hostile clients leave in crowds. That a peer has gone is no handshake, and those who
+/// mean it must not wait for a turn behind it; nor for what is left to do, 15 us for each.
 bool connection::impl::shake_hands()
 {
     const auto before = in_;
@@ -197,7 +197,21 @@ bool connection::impl::shake_hands()
         return false;
     if (in_ == before)
         shared_.turns.refund();
+    if (left_early() && !may_depart())
+        return false;
     return pump();
+}
+
+/// False: go_on() will be called.
+bool connection::impl::may_depart()
+{
+    if (shared_.departures.admit(*this, options_->handshakes_per_turn))
+        return true;
+    shared_.blocks.take_back(*filter_);
+    if (over_)
+        ev_timer_stop(loop_, &timer_); // finish() wanted to be told at the next turn
+    watch();
+    return false;
 }
 
 void connection::impl::on_timer(struct ev_loop*, ev_timer* watcher, int)

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "detail/handshake_turns.h"
 
+#include <utility>
+
 namespace funcptr::detail {
 
 handshake_turns::handshake_turns(struct ev_loop* loop)
@@ -34,20 +36,20 @@ bool handshake_turns::admit(waiter& one, unsigned most)
         return true;
     }
     one.at_ = waiting_.insert(waiting_.end(), &one);
-    one.waits_ = true;
+    one.in_ = this;
     if (!ev_is_active(&turn_))
         ev_timer_start(loop_, &turn_);
     return false;
 }
 
-void handshake_turns::leave(waiter& one)
+void handshake_turns::waiter::leave()
 {
-    if (!one.waits_)
+    if (in_ == nullptr)
         return;
-    one.waits_ = false;
-    waiting_.erase(one.at_);
-    if (waiting_.empty())
-        ev_timer_stop(loop_, &turn_);
+    auto& left = *std::exchange(in_, nullptr);
+    left.waiting_.erase(at_);
+    if (left.waiting_.empty())
+        ev_timer_stop(left.loop_, &left.turn_);
 }
 
 void handshake_turns::on_turn(struct ev_loop*, ev_timer* timer, int)
@@ -57,7 +59,7 @@ void handshake_turns::on_turn(struct ev_loop*, ev_timer* timer, int)
     while (!self.waiting_.empty() && (self.most_ == 0 || self.served_ < self.most_)) {
         ++self.served_;
         waiter& one = *self.waiting_.front();
-        self.leave(one);
+        one.leave();
         one.go_on();
     }
     if (!self.waiting_.empty() && !ev_is_active(&self.turn_))

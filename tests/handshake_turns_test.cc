@@ -51,7 +51,7 @@ protected:
     {
         for (auto& each : all)
             if (each)
-                turns.leave(*each);
+                each->leave();
     }
 };
 
@@ -84,11 +84,11 @@ TEST_F(HandshakeTurns, WithoutALimitNobodyWaits)
 TEST_F(HandshakeTurns, WhoLeavesIsNotCalledAndHoldsUpNobody)
 {
     EXPECT_EQ(ask(4, 1), 1u);
-    turns.leave(*all[1]);
+    all[1]->leave();
     all[1].reset();
     // The next one destroys the one behind it.
     all[2]->then = [&] {
-        turns.leave(*all[3]);
+        all[3]->leave();
         all[3].reset();
     };
     turn();
@@ -105,16 +105,19 @@ TEST_F(HandshakeTurns, WhatIsGivenBackIsAnothers)
     EXPECT_FALSE(turns.admit(*all[3], 2));
 }
 
-TEST_F(HandshakeTurns, PeersThatAreGoneTakeNobodysTurnAndGetNoAlert)
-{
-    const auto& certificates = funcptr::testing::certificates();
-    const funcptr::tls_context server_tls({.role = funcptr::tls_role::server,
-                                           .certificate_pem = certificates.server.certificate_pem,
-                                           .key_pem = certificates.server.key_pem});
+class Departures : public HandshakeTurns {
+protected:
+    static constexpr std::size_t crowd = 20;
+    const funcptr::tls_context server_tls{
+        {.role = funcptr::tls_role::server,
+         .certificate_pem = funcptr::testing::certificates().server.certificate_pem,
+         .key_pem = funcptr::testing::certificates().server.key_pem}};
     std::vector<funcptr::unique_fd> far;
     std::vector<std::unique_ptr<connection>> near;
     std::size_t closed = 0;
-    for (int i = 0; i < 20; ++i) {
+
+    connection& connect()
+    {
         auto ends = funcptr::testing::socket_pair();
         far.push_back(std::move(ends[1]));
         funcptr::accepted peer;
@@ -122,20 +125,67 @@ TEST_F(HandshakeTurns, PeersThatAreGoneTakeNobodysTurnAndGetNoAlert)
         near.push_back(std::make_unique<connection>(
             loop, std::move(peer), std::make_unique<funcptr::SSLFilter>(server_tls),
             funcptr::connection_options{.handshakes_per_turn = 1}));
-        near.back()->on_close([&](connection&, const funcptr::close_reason& why) {
-            ++closed;
-            EXPECT_EQ(why.cause.kind, funcptr::close_kind::truncated);
-        });
+        return *near.back();
     }
-    for (int i = 0; i < 3; ++i)
+    /// In mid-handshake, all at one moment.
+    void crowd_leaves()
+    {
+        for (std::size_t i = 0; i < crowd; ++i)
+            connect().on_close([&](connection&, const funcptr::close_reason& why) {
+                ++closed;
+                EXPECT_EQ(why.cause.kind, funcptr::close_kind::truncated);
+            });
+        turn();
+        for (std::size_t i = 0; i < crowd; ++i)
+            ASSERT_EQ(::shutdown(far[i].get(), SHUT_WR), 0);
+    }
+    std::size_t closed_in_a_turn()
+    {
+        const auto before = closed;
         loop.run(ev::NOWAIT);
-    for (const auto& each : far)
-        ASSERT_EQ(::shutdown(each.get(), SHUT_WR), 0);
-    for (int i = 0; i < 3; ++i)
-        loop.run(ev::NOWAIT);
-    EXPECT_EQ(closed, far.size());
+        return closed - before;
+    }
+};
+
+TEST_F(Departures, SoManyAreSeenOffAtEachTurnAndGetNoAlert)
+{
+    crowd_leaves();
+    while (closed != crowd && !HasFailure()) // the watchdog ends it
+        EXPECT_LE(closed_in_a_turn(), 1u);
     for (const auto& each : far)
         EXPECT_EQ(funcptr::testing::peer_ended(each.get()), 1); // and no byte before it
+}
+
+TEST_F(Departures, WaitForAHandshakeThatCameBehindThem)
+{
+    crowd_leaves();
+    connect();
+    funcptr::SSLFilter client(funcptr::tls_context(
+        {.trust_pem = funcptr::testing::certificates().authority.certificate_pem,
+         .server_name = "localhost"}));
+    client.update();
+    const auto hello = client.nwrite().view();
+    ASSERT_EQ(::send(far.back().get(), hello.data(), hello.size(), 0),
+              static_cast<ssize_t>(hello.size()));
+    char answer = 0;
+    while (::recv(far.back().get(), &answer, 1, MSG_DONTWAIT) != 1 && !HasFailure())
+        loop.run(ev::NOWAIT);
+    EXPECT_LT(closed, crowd);
+}
+
+TEST_F(Departures, MayBeDestroyedOrAbortedWhileTheyWait)
+{
+    crowd_leaves();
+    loop.run(ev::NOWAIT);
+    ASSERT_LT(closed, crowd - 2);
+    near.back()->on_close([&](connection&, const funcptr::close_reason& why) {
+        ++closed;
+        EXPECT_EQ(why.by, funcptr::close_by::user);
+    });
+    near.back()->abort();
+    near[crowd - 2].reset();
+    turn(static_cast<int>(crowd));
+    EXPECT_EQ(closed, crowd - 1);
 }
 
 TEST_F(HandshakeTurns, AStormIsServedWholeAndBesideItTheLoopGoesOn)

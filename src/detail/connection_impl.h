@@ -82,8 +82,10 @@ private:
     /// ready_order: what on_io() was told.
     void serve(int events) override;
     bool has_its_turn();
-    /// False when a callback destroyed us.
+    /// False when it is not to be settled: a callback destroyed us, or it is for later.
     bool shake_hands();
+    bool left_early() const noexcept { return !opened_ && (eof_ || over_); }
+    bool may_depart();
 
     /// A callback of the user under way, and whether it has destroyed us.
     struct frame {

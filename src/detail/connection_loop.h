@@ -17,12 +17,14 @@ namespace funcptr::detail {
 struct connection_loop final : loop_extension {
     explicit connection_loop(loop_state& state)
         : turns(state.loop())
+        , departures(state.loop())
         , order(state.loop())
     {
     }
 
     shared_options options;
     handshake_turns turns;
+    handshake_turns departures;
     ready_order order;
     spare_blocks blocks;
 };

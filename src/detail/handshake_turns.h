@@ -4,7 +4,8 @@
 //
 // A full handshake costs a server some 0.3 ms, and a storm of a thousand of them would keep the
 // loop for as many. So at each turn only some go on at once, and the others wait in the order in
-// which they came. Without a storm nobody waits.
+// which they came. Without a storm nobody waits. What is left to do for peers that have gone in
+// mid-handshake is counted the same way, by an object of its own: nobody waits for that.
 //
 // Threads: the loop's. Lifetime: the loop's; who waits leaves before it is destroyed.
 #pragma once
@@ -25,7 +26,8 @@ public:
         waiter& operator=(const waiter&) = delete;
         /// It is its turn; from the loop. It may be destroyed meanwhile, and so may all others.
         virtual void go_on() = 0;
-        bool waits() const noexcept { return waits_; }
+        bool waits() const noexcept { return in_ != nullptr; }
+        void leave();
 
     protected:
         ~waiter() = default;
@@ -33,7 +35,7 @@ public:
     private:
         friend class handshake_turns;
         std::list<waiter*>::iterator at_{};
-        bool waits_ = false;
+        handshake_turns* in_ = nullptr; // where it waits
     };
 
     explicit handshake_turns(struct ev_loop* loop);
@@ -46,7 +48,6 @@ public:
     bool admit(waiter& one, unsigned most);
     /// Who was admitted, or went on, had nothing to do after all: another may at this turn.
     void refund() noexcept { served_ -= served_ != 0; }
-    void leave(waiter& one);
 
 private:
     static void on_turn(struct ev_loop*, ev_timer* timer, int);
