@@ -60,7 +60,15 @@ void connection::impl::set_reason(close_by by, std::string text)
 
 void connection::impl::finish(close_by by, std::string text)
 {
-    set_reason(by, std::move(text));
+    if (is_news())
+        set_reason(by, std::move(text));
+    finish();
+}
+
+void connection::impl::out_of_memory() noexcept
+{
+    running_ = false;
+    no_memory_ = true; // its words take memory, too: settle() finds them
     finish();
 }
 
@@ -71,24 +79,52 @@ void connection::impl::finish()
     over_ = true;
     stop();
     socket_.reset();
+    shared_.blocks.take_back(*filter_);
     start_timer(0.); // for the case that no event of the loop is under way
 }
 
 void connection::impl::settle()
 {
-    if (!over_ || told_)
+    if (!over_)
         return;
+    if (!told_ && !tell_close())
+        return;
+    if (gone_.call == nullptr)
+        return;
+    if (gone_.call(gone_.owner, *outer_))
+        gone_ = {};
+    else
+        start_timer(0.01);
+}
+
+bool connection::impl::tell_close()
+{
     told_ = true;
     ev_timer_stop(loop_, &timer_);
-    if (!reason_)
-        set_reason(close_by::peer, "closed by the peer");
-    reason_->cause = filter_->cause();
-    reason_->text = peer_.to_string() + ": " + reason_->text + "; " + std::to_string(in_)
-                    + " bytes in, " + std::to_string(out_) + " out";
     place_.reset();
-    const auto reason = *reason_;
-    if (call([&] { on_close_(*outer_, reason); }) && gone_.call != nullptr)
-        gone_.call(gone_.owner, *outer_);
+    const auto reason = last_words();
+    return call([&] { on_close_(*outer_, reason); });
+}
+
+close_reason connection::impl::last_words() noexcept
+{
+    close_reason said;
+    if (!reason_ && no_memory_) {
+        said.by = close_by::limit;
+        said.error = std::make_error_code(std::errc::not_enough_memory);
+    }
+    try {
+        if (reason_)
+            said = std::move(*reason_);
+        else
+            said.text = no_memory_ ? said.error.message() : "closed by the peer";
+        said.cause = filter_->cause();
+        said.text = peer_.to_string() + ": " + said.text + "; " + std::to_string(in_)
+                    + " bytes in, " + std::to_string(out_) + " out";
+    } catch (const std::bad_alloc&) {
+        // on_close is called all the same, with what there is of it.
+    }
+    return said;
 }
 
 void connection::impl::stop()

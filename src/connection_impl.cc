@@ -65,20 +65,20 @@ connection::impl::~impl()
 
 bool connection::impl::write(std::span<const std::byte> bytes)
 {
-    if (!may_write(bytes.size()))
-        return false;
-    shared_.blocks.lend(*filter_);
-    filter_->awrite().append(bytes.subspan(send_directly(bytes)));
-    return wrote();
+    return may_write(bytes.size()) && with_memory([&] {
+               shared_.blocks.lend(*filter_);
+               filter_->awrite().append(bytes.subspan(send_directly(bytes)));
+           })
+           && wrote();
 }
 
 bool connection::impl::write(buffer& from)
 {
-    if (!may_write(from.size()))
-        return false;
-    from.consume(send_directly(from.data()));
-    filter_->awrite().append(std::move(from));
-    return wrote();
+    return may_write(from.size()) && with_memory([&] {
+               from.consume(send_directly(from.data()));
+               filter_->awrite().append(std::move(from));
+           })
+           && wrote();
 }
 
 bool connection::impl::may_write(std::size_t size)
@@ -137,6 +137,8 @@ void connection::impl::abort()
         return;
     const linger reset{1, 0};
     ::setsockopt(io_.fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    if (!reason_ && filter_->closed())
+        note_filter_end(); // the filter's cause came first, and says more
     finish(close_by::user, "aborted by us");
 }
 
@@ -171,8 +173,7 @@ void connection::impl::serve(int events)
     const bool read = (events & EV_READ) != 0;
     if (read && !has_its_turn())
         return watch();
-    if (read && !opened_ ? shake_hands() : (!read || read_turn()) && pump())
-        settle();
+    run([&] { return read && !opened_ ? shake_hands() : (!read || read_turn()) && pump(); });
 }
 
 bool connection::impl::has_its_turn()
@@ -184,8 +185,7 @@ void connection::impl::go_on()
 {
     if (running_) // a callback of ours runs the loop: its pump() watches again
         return;
-    if (left_early() ? pump() : shake_hands())
-        settle();
+    run([&] { return left_early() ? pump() : shake_hands(); });
 }
 
 /// Crowds of hostile clients leave in crowds. That a peer has gone is no handshake, and those who
@@ -222,13 +222,15 @@ void connection::impl::on_timer(struct ev_loop*, ev_timer* watcher, int)
         return;
     // The loop may have been kept busy for longer than a deadline, and timers come before
     // sockets: what waits in ours counts first.
-    if (self.is_due() && !self.read_turn())
-        return;
-    if (!self.pump())
-        return;
-    if (!self.over_)
-        self.check_deadlines();
-    self.settle();
+    self.run([&self] {
+        if (self.is_due() && !self.read_turn())
+            return false;
+        if (!self.pump())
+            return false;
+        if (!self.over_)
+            self.check_deadlines();
+        return true;
+    });
 }
 
 void connection::impl::touch()
@@ -242,8 +244,7 @@ void connection::impl::touch()
         return;
     watch();
     // Whatever must be told (a drain, an end) is told from the loop.
-    const bool drained = was_high_ && backlog() <= options_->low_water;
-    if (drained || filter_->closed() || lingering() || unshown())
+    if (drain_is_due() || filter_->closed() || lingering() || unshown())
         start_timer(0.);
     else
         arm();

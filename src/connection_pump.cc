@@ -7,8 +7,10 @@ namespace funcptr {
 
 bool connection::impl::pump()
 {
-    if (over_)
+    if (over_) {
+        shared_.blocks.take_back(*filter_);
         return true;
+    }
     running_ = true;
     shared_.blocks.lend(*filter_);
     moved_ = false;
@@ -22,7 +24,7 @@ bool connection::impl::pump()
     // There is more to show, or the filter holds more and there is room again: go on at the
     // next turn. (Feeding ourselves an event would be served at this one, for ever.)
     const bool more = may_show() && (unshown() || (moved_ && filter_->pending()));
-    if (more || end_is_due())
+    if (more || end_is_due() || drain_is_due())
         start_timer(0.);
     else
         arm();
@@ -44,7 +46,7 @@ bool connection::impl::pump_steps()
     if (!deliver())
         return false;
     flush();
-    if (!over_ && was_high_ && backlog() <= options_->low_water) {
+    if (!over_ && drain_is_due()) {
         was_high_ = false;
         if (!call([this] { on_drain_(*outer_); }))
             return false;

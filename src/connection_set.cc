@@ -36,9 +36,12 @@ public:
             std::make_unique<connection>(loop_, std::move(peer), std::move(through), options);
         auto& reference = *made;
         all_.emplace(&reference, std::move(made));
-        detail::when_gone(
-            reference,
-            {[](void* owner, connection& gone) { static_cast<impl*>(owner)->bury(gone); }, this});
+        detail::when_gone(reference, {[](void* owner, connection& gone) noexcept {
+                                          return static_cast<impl*>(owner)->bury(gone);
+                                      },
+                                      this});
+        if (overdue_)
+            start_deadline(0.); // what the drain is for holds for newcomers, too
         return reference;
     }
 
@@ -59,25 +62,31 @@ public:
                drain_how how)
     {
         draining_ = true;
+        overdue_ = false;
         aborted_ = 0;
         on_drained_ = std::move(done);
         if (how == drain_how::close)
             for_each([](connection& each) { each.close(); });
-        ev_timer_stop(loop_, &deadline_);
         ev_now_update(loop_); // the caller may have been busy: the deadline counts from now
-        ev_timer_set(&deadline_, std::chrono::duration<double>(deadline).count(), 0.);
-        ev_timer_start(loop_, &deadline_);
+        start_deadline(std::chrono::duration<double>(deadline).count());
         start_sweep(); // also when there is none: `done` is called from the loop
     }
 
 private:
     /// Its callbacks may still be on the stack: it is erased at the next turn.
-    void bury(connection& closed)
+    /// False: there was no memory.
+    bool bury(connection& closed) noexcept
     {
+        try {
+            dead_.push_back(nullptr);
+        } catch (const std::bad_alloc&) {
+            return false;
+        }
         const auto found = all_.find(&closed);
-        dead_.push_back(std::move(found->second));
+        dead_.back() = std::move(found->second);
         all_.erase(found);
         start_sweep();
+        return true;
     }
     void start_sweep()
     {
@@ -86,6 +95,12 @@ private:
             ev_timer_start(loop_, &sweep_);
         }
     }
+    void start_deadline(double after)
+    {
+        ev_timer_stop(loop_, &deadline_);
+        ev_timer_set(&deadline_, after, 0.);
+        ev_timer_start(loop_, &deadline_);
+    }
     static void on_sweep(struct ev_loop*, ev_timer* timer, int)
     {
         auto& self = *static_cast<impl*>(timer->data);
@@ -93,7 +108,7 @@ private:
         self.dead_.clear();
         if (!self.draining_ || !self.all_.empty())
             return;
-        self.draining_ = false;
+        self.draining_ = self.overdue_ = false;
         ev_timer_stop(self.loop_, &self.deadline_);
         const auto aborted = self.aborted_;
         self.state_.guard([&] { self.on_drained_(aborted); });
@@ -101,10 +116,15 @@ private:
     static void on_deadline(struct ev_loop*, ev_timer* timer, int)
     {
         auto& self = *static_cast<impl*>(timer->data);
-        self.for_each([&](connection& each) {
-            ++self.aborted_;
-            each.abort();
-        });
+        self.overdue_ = true;
+        try {
+            self.for_each([&](connection& each) {
+                ++self.aborted_;
+                each.abort();
+            });
+        } catch (const std::bad_alloc&) { // before the first: for its list
+            self.start_deadline(0.01);
+        }
     }
 
     struct ev_loop* loop_;
@@ -116,6 +136,7 @@ private:
     callback<std::size_t> on_drained_;
     std::size_t aborted_ = 0;
     bool draining_ = false;
+    bool overdue_ = false; // its deadline has passed
 };
 
 connection_set::connection_set(ev::loop_ref loop)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "detail/handshake_turns.h"
 
+#include <new>
 #include <utility>
 
 namespace funcptr::detail {
@@ -25,21 +26,32 @@ void handshake_turns::new_turn()
     }
 }
 
-bool handshake_turns::admit(waiter& one, unsigned most)
+bool handshake_turns::admit(waiter& one, unsigned most) noexcept
 {
     if (one.waits())
         return false;
     new_turn();
+    if (most == 0)
+        return true;
     most_ = most;
-    if (most == 0 || (waiting_.empty() && served_ < most)) {
+    if (waiting_.empty() && served_ < most) {
         ++served_;
         return true;
     }
-    one.at_ = waiting_.insert(waiting_.end(), &one);
+    try {
+        one.at_ = waiting_.insert(waiting_.end(), &one);
+    } catch (const std::bad_alloc&) { // must not pass through libev: out of order, then
+        return true;
+    }
     one.in_ = this;
-    if (!ev_is_active(&turn_))
-        ev_timer_start(loop_, &turn_);
+    come_back();
     return false;
+}
+
+void handshake_turns::come_back()
+{
+    if (!waiting_.empty() && !ev_is_active(&turn_))
+        ev_timer_start(loop_, &turn_); // its time is 0: at the next turn
 }
 
 void handshake_turns::waiter::leave()
@@ -56,14 +68,14 @@ void handshake_turns::on_turn(struct ev_loop*, ev_timer* timer, int)
 {
     auto& self = *static_cast<handshake_turns*>(timer->data);
     self.new_turn();
-    while (!self.waiting_.empty() && (self.most_ == 0 || self.served_ < self.most_)) {
+    while (!self.waiting_.empty() && self.served_ < self.most_) {
         ++self.served_;
         waiter& one = *self.waiting_.front();
         one.leave();
+        self.come_back(); // a callback that runs the loop serves the others there
         one.go_on();
     }
-    if (!self.waiting_.empty() && !ev_is_active(&self.turn_))
-        ev_timer_start(self.loop_, &self.turn_); // its time is 0: at the next turn
+    self.come_back();
 }
 
 } // namespace funcptr::detail

@@ -294,13 +294,14 @@ private:
         try {
             accepted peer{std::move(fd), address::from(reinterpret_cast<sockaddr*>(&raw), size),
                           bound_.addresses[index], new_place()};
+            const bool waits = is_proxy(peer.peer);
+            if (waits)
+                proxies_.add(std::move(peer));
             recover();
             ++counters_.accepted;
-            if (!is_proxy(peer.peer))
-                return hand_out(std::move(peer)) ? result::accepted : result::destroyed;
-            proxies_.add(std::move(peer));
-            return result::accepted;
-        } catch (const std::bad_alloc&) { // not the handler's: that one goes to the loop
+            return waits || hand_out(std::move(peer)) ? result::accepted : result::destroyed;
+        } catch (const std::bad_alloc&) {
+            // Not the handler's: that one goes to the loop. Who was accepted is lost, for once.
             starved_by_ = ENOMEM;
             return result::starved;
         }
@@ -354,17 +355,20 @@ private:
         case accept_failure::broken:
             break;
         }
-        state_.log(log_level::error, "listener: " + bound_.addresses[index].to_string()
-                                         + ": accept: " + errno_code(number).message()
-                                         + "; this address is not served any more");
+        state_.log(log_level::error, [&] {
+            return "listener: " + bound_.addresses[index].to_string() + ": accept: "
+                   + errno_code(number).message() + "; this address is not served any more";
+        });
         return result::broken;
     }
 
     void starve()
     {
         if (!starved_)
-            state_.log(log_level::warning, "listener: accept: " + errno_code(starved_by_).message()
-                                               + "; trying again from time to time");
+            state_.log(log_level::warning, [&] {
+                return "listener: accept: " + errno_code(starved_by_).message()
+                       + "; trying again from time to time";
+            });
         starved_ = true;
         ++counters_.starved;
         unwatch();

@@ -41,6 +41,9 @@ proxy_gate::~proxy_gate()
 
 void proxy_gate::add(accepted peer)
 {
+    // on_readable() must find room there without asking for memory.
+    if (stalled_.capacity() <= waiting_.size())
+        stalled_.reserve(2 * waiting_.size() + 1);
     auto& one = *waiting_.emplace_back(std::make_unique<waiting>());
     one.owner = this;
     one.peer = std::move(peer);
@@ -84,10 +87,16 @@ void proxy_gate::on_readable(struct ev_loop*, ev_io* io, int)
 {
     auto& one = *static_cast<waiting*>(io->data);
     proxy_gate& self = *one.owner;
-    if (!self.held_)
-        return self.read_header(one);
-    ev_io_stop(self.loop_, io);
-    self.stalled_.push_back(&one);
+    if (self.held_) {
+        ev_io_stop(self.loop_, io);
+        self.stalled_.push_back(&one);
+        return;
+    }
+    try {
+        self.read_header(one);
+    } catch (const std::bad_alloc&) { // before it was handed out: what a handler throws is caught
+        self.refuse(one, "out of memory");
+    }
 }
 
 /// As long as there is something and the header is not whole; both are bounded by the header.
@@ -117,6 +126,7 @@ void proxy_gate::read_header(waiting& one)
 
 void proxy_gate::hand_out(waiting& one)
 {
+    const auto ready = ready_; // it may destroy this
     const auto gone = take(one);
     accepted peer = std::move(gone->peer);
     const proxy_header& header = gone->parser.header();
@@ -124,15 +134,15 @@ void proxy_gate::hand_out(waiting& one)
         peer.via = std::exchange(peer.peer, header.source);
         peer.local = header.destination;
     }
-    const auto ready = ready_; // it may destroy this
     ready(std::move(peer));
 }
 
 void proxy_gate::refuse(waiting& one, std::string_view why)
 {
     ++refused_;
-    state_.log(log_level::warning, "listener: PROXY protocol of " + one.peer.peer.to_string() + ": "
-                                       + std::string(why));
+    state_.log(log_level::warning, [&] {
+        return "listener: PROXY protocol of " + one.peer.peer.to_string() + ": " + std::string(why);
+    });
     take(one);
 }
 

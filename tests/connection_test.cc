@@ -250,6 +250,34 @@ TEST_F(Connection, TellsWhenTheBacklogHasDrained)
     until([&] { return drained == 1; });
 }
 
+TEST_F(Connection, DrainsAgainAndAgainWhereTheHandlerWritesUntilItIsHigh)
+{
+    // All that a handler writes is sent at once: nothing waits for the socket afterwards.
+    open({.trim_after = 0ms, .high_water = 8192, .low_water = 2048});
+    std::size_t wrote = 0, drained = 0;
+    const auto write_until_high = [&](connection& c) {
+        while (c.backlog() <= 8192 && wrote < 1'000'000) {
+            ASSERT_TRUE(c.write(std::string(1024, 'x')));
+            wrote += 1024;
+        }
+    };
+    near->on_drain([&](connection& c) {
+        ++drained;
+        write_until_high(c);
+    });
+    near->on_data([&](connection& c, buffer& in) {
+        in.clear();
+        write_until_high(c);
+    });
+    say("go");
+    std::size_t heard = 0;
+    until([&] {
+        heard += receive_now(far.get()).size();
+        return heard >= 1'000'000;
+    });
+    EXPECT_GE(drained, 100u);
+}
+
 TEST_F(Connection, ReadsNothingWhilePausedAndAllOfItAfterwards)
 {
     open();
@@ -979,6 +1007,24 @@ TEST_F(Connection, SetDrainsAndAbortsThoseThatDoNotGo)
     until([&] { return aborted.has_value(); });
     EXPECT_EQ(*aborted, 2u);
     EXPECT_EQ(all.size(), 0u);
+}
+
+TEST_F(Connection, SetAbortsAlsoWhoComesAfterTheDeadline)
+{
+    connection_set all(loop);
+    std::vector<unique_fd> clients;
+    bool added = false;
+    all.add(near_end(), plain_filter()).on_close([&](connection&, const close_reason&) {
+        clients.push_back(std::move(far));
+        all.add(near_end(), plain_filter());
+        added = true;
+    });
+    std::optional<std::size_t> aborted;
+    all.drain(
+        1ms, [&](std::size_t count) { aborted = count; }, funcptr::drain_how::wait);
+    until([&] { return aborted.has_value(); });
+    EXPECT_TRUE(added);
+    EXPECT_EQ(*aborted, 2u);
 }
 
 TEST_F(Connection, SetWithoutConnectionsDrainsAtOnceButFromTheLoop)

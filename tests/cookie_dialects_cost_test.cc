@@ -82,9 +82,10 @@ TEST_P(CookieDialectsCost, NothingForAHeaderFullOfForgedCookies)
 {
     for (const auto& one : all()) {
         const auto genuine = test::issue(one);
+        const std::string other = genuine.value[0] == 'x' ? "=y" : "=x"; // some begin at random
         std::string header;
         for (int i = 0; i < 20; ++i)
-            header += one.codec.name() + "=x" + genuine.value.substr(1) + "; " + one.codec.name()
+            header += one.codec.name() + other + genuine.value.substr(1) + "; " + one.codec.name()
                       + ".sig=x; ";
         funcptr::verify_any(one.codec, header);
         std::size_t count = 0;

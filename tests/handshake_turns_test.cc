@@ -81,6 +81,26 @@ TEST_F(HandshakeTurns, WithoutALimitNobodyWaits)
     EXPECT_EQ(ask(100, 0), 100u);
 }
 
+TEST_F(HandshakeTurns, OneWithoutALimitLiftsNobodyElses)
+{
+    EXPECT_EQ(ask(10, 2), 2u);
+    EXPECT_EQ(ask(1, 0), 1u); // a new turn, in which two have gone on
+    loop.run(ev::NOWAIT);
+    EXPECT_EQ(log.size(), 4u);
+}
+
+TEST_F(HandshakeTurns, WhoRunsTheLoopServesTheOthersThere)
+{
+    EXPECT_EQ(ask(4, 1), 1u);
+    std::size_t served = 0;
+    all[1]->then = [&] {
+        turn(4);
+        served = log.size();
+    };
+    turn(1);
+    EXPECT_EQ(served, 3u);
+}
+
 TEST_F(HandshakeTurns, WhoLeavesIsNotCalledAndHoldsUpNobody)
 {
     EXPECT_EQ(ask(4, 1), 1u);

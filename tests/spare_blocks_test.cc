@@ -185,6 +185,21 @@ TEST_F(SpareBlocksOfALoop, WhoHasAnsweredHoldsNoMemory)
         EXPECT_EQ(each->through().memory(), 0u);
 }
 
+TEST_F(SpareBlocksOfALoop, NorWhoWasReset)
+{
+    auto& one = open();
+    bool reset = false;
+    one.on_close([&](connection&, const funcptr::close_reason& why) {
+        reset = why.by == funcptr::close_by::socket;
+    });
+    settle();
+    ASSERT_TRUE(one.write("never read"));
+    far[0].reset();
+    settle();
+    EXPECT_TRUE(reset);
+    EXPECT_EQ(one.through().memory(), 0u);
+}
+
 TEST_F(SpareBlocksOfALoop, NorWhoHasWrittenFromOutside)
 {
     auto& one = open();

@@ -46,7 +46,7 @@ struct parsed_address;
 
 class address {
 public:
-    /// No address.
+    /// No address. What was moved from may be assigned to; until then it is some valid address.
     address() noexcept = default;
 
     /// What the kernel says, made canonical. Another family than the three gives no address. Of all

@@ -141,6 +141,7 @@ public:
     void on_open(std::function<void(connection&)> handler);
     /// Bytes have come. Take them with in.consume(); what is left is shown again together with what
     /// comes next. A handler that leaves a full buffer stops the reading until resume_reading().
+    /// Take them in the handler alone: elsewhere the connection does not see that they were taken.
     void on_data(std::function<void(connection&, buffer& in)> handler);
     /// What waits to be written has fallen to low_water, after it had been above high_water:
     /// whoever stops writing when he sees backlog() above high_water is called here, always.
@@ -152,7 +153,7 @@ public:
     void on_close(std::function<void(connection&, const close_reason&)> handler);
 
     /// Sends the bytes, or keeps a copy until they can be sent. False, and nothing is kept, when it
-    /// is closing already or backlog_limit is passed (which closes it).
+    /// is closing already, or backlog_limit is passed or memory used up (which close it).
     bool write(std::span<const std::byte> bytes);
     bool write(std::string_view text) { return write(std::as_bytes(std::span(text))); }
     /// The same with all of a buffer's bytes, which is empty then. Nothing is copied when nothing
@@ -218,10 +219,13 @@ public:
     }
 
     std::size_t size() const noexcept;
-    /// Calls the function with each that is not closed. It may close any, and add some.
+    /// Calls the function with each that is not closed. It may close any, and add some, but not
+    /// destroy the set.
     void for_each(const std::function<void(connection&)>& function);
     /// Until none is left, whoever is added meanwhile included; at the deadline abort() for those
-    /// that are. `done` is called from the loop, then, with the number that had to be aborted.
+    /// that are, and for who comes later. `done` is called from the loop, then, with the number
+    /// that had to be aborted. A second drain() takes the place of the first, whose `done` is not
+    /// called.
     void drain(std::chrono::milliseconds deadline, std::function<void(std::size_t aborted)> done,
                drain_how how = drain_how::close);
 

@@ -171,6 +171,8 @@ struct listener_queue {
 
 class FUNCPTR_API listener {
 public:
+    /// Takes what it wants by moving it: what it leaves is closed when it returns, and its place
+    /// given back.
     using accept_handler = std::function<void(accepted&&)>;
 
     /// Binds (see bind_listeners) and accepts from the next turn on. Throws what that throws, and

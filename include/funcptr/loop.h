@@ -27,6 +27,7 @@
 
 #include <ev++.h>
 
+#include <concepts>
 #include <deque>
 #include <exception>
 #include <functional>
@@ -145,6 +146,18 @@ public:
             sink(level, line);
         } catch (...) {
             // A line that cannot be logged has nowhere else to go.
+        }
+    }
+    /// The line is made when somebody listens. Without memory for it, it is lost.
+    template <std::invocable Make>
+    void log(log_level level, Make&& make) noexcept
+    {
+        if (!sink_)
+            return;
+        try {
+            const std::string line = std::forward<Make>(make)();
+            log(level, std::string_view(line));
+        } catch (...) {
         }
     }
     bool logs() const noexcept { return static_cast<bool>(sink_); }

@@ -59,9 +59,11 @@ private:
     int fd_ = -1;
 };
 
-/// Counts the connections of a listener.
+/// Counts the connections of a listener; see accepted_place.
 class place_keeper {
 public:
+    /// One place is free again. Called once for each; the listener may accept again because of it,
+    /// and this may be gone afterwards.
     virtual void leave() noexcept = 0;
 
 protected:

@@ -11,7 +11,7 @@ namespace detail {
 
 /// Two words instead of a std::function's four: each connection has one.
 struct gone_handler {
-    void (*call)(void* owner, connection& gone) = nullptr;
+    bool (*call)(void* owner, connection& gone) noexcept = nullptr; // false: again, a bit later
     void* owner = nullptr;
 };
 

@@ -118,6 +118,30 @@ private:
         return !now.destroyed;
     }
 
+    /// What an event of the loop asks for; then settles, unless it says that it must not. Without
+    /// memory, which only our own buffers can ask for here, the connection is closed: nothing may
+    /// be thrown through libev.
+    template <class Steps>
+    void run(const Steps& steps)
+    {
+        bool alive = true;
+        if (!with_memory([&] { alive = steps(); }) || alive)
+            settle();
+    }
+    /// False, and it is closed, when there was none.
+    template <class Steps>
+    bool with_memory(const Steps& steps)
+    {
+        try {
+            steps();
+            return true;
+        } catch (const std::bad_alloc&) {
+            out_of_memory();
+            return false;
+        }
+    }
+    void out_of_memory() noexcept;
+
     /// Called by the user: within a callback the pump under way goes on with it.
     void touch();
 
@@ -157,6 +181,7 @@ private:
     /// False when nothing may be written, or so much is too much, which closes it.
     bool may_write(std::size_t size);
     bool wrote();
+    bool drain_is_due() const { return was_high_ && backlog() <= options_->low_water; }
     void note_backlog() noexcept { was_high_ = was_high_ || backlog() > options_->high_water; }
     /// From high_water until low_water. But a handshake needs what the peer says before anything
     /// can be sent.
@@ -194,6 +219,9 @@ private:
     void finish();
 
     void settle();
+    /// False when on_close destroyed us.
+    bool tell_close();
+    close_reason last_words() noexcept;
 
     void stop();
 
@@ -230,6 +258,7 @@ private:
     bool moved_ : 1 = false;   // bytes left aread or nwrite in this pump()
     bool over_ : 1 = false;    // the socket is closed
     bool told_ : 1 = false;
+    bool no_memory_ : 1 = false;
     std::unique_ptr<filter> filter_;
     std::shared_ptr<const connection_options> options_;
     detail::deadlines deadlines_;

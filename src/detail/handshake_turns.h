@@ -44,14 +44,15 @@ public:
     ~handshake_turns();
 
     /// True: now. False: go_on() will be called; at most so many have their turn in one of the
-    /// loop's. 0: all of them.
-    bool admit(waiter& one, unsigned most);
+    /// loop's, as the last one said who has a limit. 0: now, and without being counted.
+    bool admit(waiter& one, unsigned most) noexcept;
     /// Who was admitted, or went on, had nothing to do after all: another may at this turn.
     void refund() noexcept { served_ -= served_ != 0; }
 
 private:
     static void on_turn(struct ev_loop*, ev_timer* timer, int);
     void new_turn();
+    void come_back();
 
     struct ev_loop* loop_;
     std::list<waiter*> waiting_;

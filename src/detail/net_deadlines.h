@@ -3,7 +3,7 @@
 // net_deadlines.h: which of a connection's deadlines is next.
 //
 // Arithmetic alone: no clock, no timer. Times are seconds on any clock that does not go back,
-// ev_now() in connection.cc and plain numbers in the tests. A byte that moves only notes the time
+// ev_now() in the connection and plain numbers in the tests. A byte that moves only notes the time
 // here; the owner's one timer fires at the earliest deadline it knew of, asks again, and mostly
 // sleeps on.
 #pragma once

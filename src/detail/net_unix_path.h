@@ -27,8 +27,10 @@ public:
     /// An abstract name needs nothing.
     bool claim(const address& where)
     {
+        if (where.family() != address_family::local || where.size() == sizeof(sa_family_t))
+            return true;
         const auto* raw = reinterpret_cast<const sockaddr_un*>(where.data());
-        if (where.family() != address_family::local || raw->sun_path[0] == '\0')
+        if (raw->sun_path[0] == '\0')
             return true;
         path_.assign(raw->sun_path, ::strnlen(raw->sun_path, sizeof raw->sun_path));
         lock_.reset(::open((path_ + ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// count_allocations.h: counts what the current thread allocates by operator new. Include it in one
-// translation unit of a program: it replaces the global operators. Under sanitizers, which have
-// their own, it counts nothing, and counts_allocations is false.
+// count_allocations.h: counts what the current thread allocates by operator new, or refuses it.
+// Include it in one translation unit of a program: it replaces the global operators. Under
+// sanitizers, which have their own, it does neither, and counts_allocations is false.
 //
 //     std::size_t count = 0;
 //     {
@@ -44,6 +44,17 @@ public:
     ~allocation_counter() { allocations = nullptr; }
 };
 
+inline thread_local std::size_t refused_from = static_cast<std::size_t>(-1);
+
+/// As long as it lives there is no memory for pieces of so many bytes and more.
+class no_memory {
+public:
+    explicit no_memory(std::size_t from = 0) { refused_from = from; }
+    no_memory(const no_memory&) = delete;
+    no_memory& operator=(const no_memory&) = delete;
+    ~no_memory() { refused_from = static_cast<std::size_t>(-1); }
+};
+
 } // namespace funcptr::testing
 
 #ifndef FUNCPTR_TEST_SANITIZED
@@ -51,6 +62,8 @@ void* operator new(std::size_t size)
 {
     if (funcptr::testing::allocations != nullptr)
         ++*funcptr::testing::allocations;
+    if (size >= funcptr::testing::refused_from)
+        throw std::bad_alloc();
     if (void* const memory = std::malloc(size == 0 ? 1 : size))
         return memory;
     throw std::bad_alloc();
