@@ -82,8 +82,8 @@ int seal(tls_ticket_keys& keys, unsigned char* name, unsigned char* iv, EVP_CIPH
     const tls_ticket_key key = keys.sealing(tls_ticket_keys::clock::now());
     std::copy(key.name.begin(), key.name.end(), name);
     const bool done =
-        RAND_bytes(iv, EVP_CIPHER_get_iv_length(EVP_aes_256_cbc())) == 1
-        && EVP_EncryptInit_ex(cipher, EVP_aes_256_cbc(), nullptr, key.cipher.data(), iv) == 1
+        RAND_bytes(iv, EVP_CIPHER_get_iv_length(keys.cipher())) == 1
+        && EVP_EncryptInit_ex(cipher, keys.cipher(), nullptr, key.cipher.data(), iv) == 1
         && prepare_mac(mac, key);
     return done ? 1 : -1;
 }
@@ -97,7 +97,7 @@ int open(const tls_ticket_keys& keys, const unsigned char* name, const unsigned 
         return 0; // not one of ours: a full handshake
     const bool done =
         prepare_mac(mac, *key)
-        && EVP_DecryptInit_ex(cipher, EVP_aes_256_cbc(), nullptr, key->cipher.data(), iv) == 1;
+        && EVP_DecryptInit_ex(cipher, keys.cipher(), nullptr, key->cipher.data(), iv) == 1;
     if (!done)
         return -1;
     return age == 0 ? 1 : 2; // 2: give out a new ticket
@@ -124,9 +124,12 @@ tls_ticket_key::~tls_ticket_key()
 }
 
 tls_ticket_keys::tls_ticket_keys(const std::vector<std::string>& secrets)
-    : own_(secrets.empty())
+    : cipher_(EVP_CIPHER_fetch(nullptr, "AES-256-CBC", nullptr))
+    , own_(secrets.empty())
     , made_(clock::now())
 {
+    if (!cipher_)
+        fail("a cipher for session tickets");
     for (const std::string& secret : secrets) {
         if (secret.size() < shortest_secret)
             throw error(errc::bad_configuration,

@@ -11,6 +11,7 @@
 // Threads: sealing and opening from several threads at once (they share the SSL_CTX).
 #pragma once
 
+#include <openssl/evp.h>
 #include <openssl/ssl.h>
 
 #include <array>
@@ -48,6 +49,9 @@ public:
 
     /// Has them used by that SSL_CTX, which must not outlive them.
     void use(SSL_CTX* ctx);
+    /// AES-256-CBC, looked up once: EVP_aes_256_cbc() is looked up anew at each use (crypto(7),
+    /// "implicit fetching").
+    const EVP_CIPHER* cipher() const noexcept { return cipher_.get(); }
     /// Made by itself, not from secrets.
     bool own() const noexcept { return own_; }
 
@@ -57,6 +61,11 @@ public:
     std::unique_ptr<tls_ticket_key> opening(const unsigned char* name, std::size_t& age) const;
 
 private:
+    struct cipher_free {
+        void operator()(EVP_CIPHER* one) const noexcept { EVP_CIPHER_free(one); }
+    };
+
+    std::unique_ptr<EVP_CIPHER, cipher_free> cipher_;
     mutable std::mutex mutex_;
     std::vector<tls_ticket_key> keys_; // the first one seals
     bool own_;
