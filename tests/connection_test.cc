@@ -13,8 +13,8 @@
 #include <thread>
 #include <vector>
 
-#include "../src/detail/net_deadlines.h"
 #include "support/certificates.h"
+#include "support/connection_ends.h"
 #include "support/sockets.h"
 #include "support/watchdog.h"
 
@@ -35,64 +35,9 @@ using funcptr::unique_fd;
 using funcptr::testing::can_reach;
 using funcptr::testing::peer_ended;
 using funcptr::testing::receive_now;
+using funcptr::testing::take;
 using funcptr::testing::watchdog;
-
-std::string take(buffer& in)
-{
-    std::string text(in.view());
-    in.clear();
-    return text;
-}
-
-class Connection : public ::testing::Test {
-protected:
-    ev::dynamic_loop loop;
-    watchdog dog{loop, true};
-    unique_fd far; // the test's end, blocking
-    std::unique_ptr<connection> near;
-    std::string seen;
-    std::optional<close_reason> closed;
-
-    funcptr::accepted near_end()
-    {
-        auto ends = funcptr::testing::socket_pair();
-        far = std::move(ends[1]);
-        funcptr::accepted peer;
-        peer.socket = std::move(ends[0]);
-        peer.peer = *funcptr::address::parse("192.0.2.7:4711").value;
-        return peer;
-    }
-    void open(const connection_options& options = {})
-    {
-        near = std::make_unique<connection>(loop, near_end(), plain_filter(), options);
-        watch();
-    }
-    void watch()
-    {
-        near->on_data([this](connection&, buffer& in) { seen += take(in); });
-        near->on_close([this](connection&, const close_reason& why) { closed = why; });
-    }
-    void until(const std::function<bool()>& done)
-    {
-        while (!done() && !HasFailure())
-            loop.run(ev::ONCE);
-    }
-    void turns(int count)
-    {
-        while (count-- > 0)
-            loop.run(ev::NOWAIT);
-    }
-    void say(std::string_view text) { ASSERT_TRUE(funcptr::testing::send_all(far.get(), text)); }
-    std::string hear(std::size_t size)
-    {
-        std::string text;
-        until([&] {
-            text += receive_now(far.get());
-            return text.size() >= size;
-        });
-        return text;
-    }
-};
+using Connection = funcptr::testing::connection_ends;
 
 // --- bytes ------------------------------------------------------------------------------------
 
@@ -602,76 +547,6 @@ TEST_F(Connection, AWriterWhoIgnoresTheWatermarkMeetsTheLimit)
 
 // --- deadlines --------------------------------------------------------------------------------
 
-using deadline_kind = funcptr::detail::deadlines::kind;
-
-class Deadlines : public ::testing::Test {
-protected:
-    const connection_options options{
-        .handshake = 10s, .idle = 100s, .write_stall = 30s, .linger = 2s, .trim_after = 0s};
-    funcptr::detail::deadlines at{options, 1000.};
-
-    void expect_next(double when, deadline_kind what, bool waiting = false)
-    {
-        const auto next = at.earliest(waiting);
-        EXPECT_DOUBLE_EQ(next.at, when);
-        EXPECT_EQ(next.what, what);
-    }
-};
-
-TEST_F(Deadlines, TheHandshakesCountsFromTheStartHoweverMuchMoves)
-{
-    at.moved(1009.);
-    expect_next(1010., deadline_kind::handshake);
-    at.opened();
-    expect_next(1109., deadline_kind::idle);
-}
-
-TEST_F(Deadlines, IdleCountsFromTheLastByte)
-{
-    at.opened();
-    expect_next(1100., deadline_kind::idle);
-    at.moved(1050.);
-    expect_next(1150., deadline_kind::idle);
-}
-
-TEST_F(Deadlines, AStallCountsFromTheLastProgressAndOnlyWhileSomethingWaits)
-{
-    at.opened();
-    at.progress(1060.);
-    expect_next(1090., deadline_kind::write_stall, true);
-    expect_next(1100., deadline_kind::idle, false);
-    at.moved(1080.); // a byte that came is no progress of what goes
-    expect_next(1090., deadline_kind::write_stall, true);
-}
-
-TEST_F(Deadlines, LingerCountsFromItsFirstCallAndReplacesTheHandshakes)
-{
-    at.linger(1009.);
-    at.linger(1010.5);
-    expect_next(1011., deadline_kind::linger);
-}
-
-TEST_F(Deadlines, OfNoneAreNever)
-{
-    const connection_options none{
-        .handshake = 0s, .idle = 0s, .write_stall = 0s, .linger = 0s, .trim_after = 0s};
-    funcptr::detail::deadlines never{none, 1000.};
-    never.linger(1001.);
-    EXPECT_EQ(never.earliest(true).at, funcptr::detail::deadlines::never);
-    EXPECT_EQ(never.earliest(true).what, deadline_kind::none);
-}
-
-TEST_F(Deadlines, TrimIsDueOnceForEachQuietTime)
-{
-    const connection_options quick{.handshake = 0s, .idle = 100s, .trim_after = 1s};
-    funcptr::detail::deadlines quiet{quick, 1000.};
-    EXPECT_DOUBLE_EQ(quiet.earliest(false).at, 1001.);
-    quiet.trimmed();
-    EXPECT_DOUBLE_EQ(quiet.earliest(false).at, 1100.);
-    quiet.moved(1050.);
-    EXPECT_DOUBLE_EQ(quiet.earliest(false).at, 1051.);
-}
-
 /// Time in which the loop is not run: longer than a deadline, however fast the machine.
 void keep_the_loop_busy(std::chrono::milliseconds deadline)
 {
@@ -975,123 +850,6 @@ TEST_F(TlsConnection, ADeadlineDoesNotHideWhatTheHandshakeFailedOf)
     until([&] { return closed.has_value(); });
     EXPECT_EQ(closed->by, close_by::filter);
     EXPECT_NE(closed->text.find("plain HTTP"), std::string::npos) << closed->text;
-}
-
-// --- connection_set ---------------------------------------------------------------------------
-
-TEST_F(Connection, SetErasesTheClosed)
-{
-    connection_set all(loop);
-    auto& c = all.add(near_end(), plain_filter());
-    bool told = false;
-    c.on_close([&](connection&, const close_reason&) { told = true; });
-    EXPECT_EQ(all.size(), 1u);
-    far.reset();
-    until([&] { return all.size() == 0; });
-    EXPECT_TRUE(told);
-}
-
-TEST_F(Connection, SetDrainsAndAbortsThoseThatDoNotGo)
-{
-    connection_set all(loop);
-    std::vector<unique_fd> clients;
-    for (int i = 0; i < 3; ++i) {
-        auto& c = all.add(near_end(), plain_filter(), {.linger = 0ms});
-        if (i != 0)
-            c.write(std::string(10000000, 'x')); // nobody reads that
-        clients.push_back(std::move(far));
-    }
-    clients[0].reset();
-    std::optional<std::size_t> aborted;
-    all.drain(500ms, [&](std::size_t count) { aborted = count; });
-    until([&] { return aborted.has_value(); });
-    EXPECT_EQ(*aborted, 2u);
-    EXPECT_EQ(all.size(), 0u);
-}
-
-TEST_F(Connection, SetAbortsAlsoWhoComesAfterTheDeadline)
-{
-    connection_set all(loop);
-    std::vector<unique_fd> clients;
-    bool added = false;
-    all.add(near_end(), plain_filter()).on_close([&](connection&, const close_reason&) {
-        clients.push_back(std::move(far));
-        all.add(near_end(), plain_filter());
-        added = true;
-    });
-    std::optional<std::size_t> aborted;
-    all.drain(
-        1ms, [&](std::size_t count) { aborted = count; }, funcptr::drain_how::wait);
-    until([&] { return aborted.has_value(); });
-    EXPECT_TRUE(added);
-    EXPECT_EQ(*aborted, 2u);
-}
-
-TEST_F(Connection, SetWithoutConnectionsDrainsAtOnceButFromTheLoop)
-{
-    connection_set none(loop);
-    std::optional<std::size_t> aborted;
-    none.drain(1min, [&](std::size_t count) { aborted = count; });
-    EXPECT_FALSE(aborted);
-    until([&] { return aborted.has_value(); });
-    EXPECT_EQ(*aborted, 0u);
-}
-
-TEST_F(Connection, SetMayBeDestroyedInACallbackOfItsConnections)
-{
-    for (const bool in_close : {false, true}) {
-        auto all = std::make_unique<connection_set>(loop);
-        auto& c = all->add(near_end(), plain_filter());
-        c.on_data([&](connection&, buffer& in) {
-            in.clear();
-            if (!in_close)
-                all.reset();
-        });
-        c.on_close([&](connection&, const close_reason&) { all.reset(); });
-        say("x");
-        if (in_close)
-            far.reset();
-        until([&] { return !all; });
-        turns(3);
-    }
-}
-
-TEST_F(Connection, SetServesBothFamiliesBehindAListenerAndGivesItsPlacesBack)
-{
-    connection_set all(loop);
-    std::vector<std::string> ends;
-    const auto serve = [&](funcptr::accepted peer) {
-        auto& c = all.add(std::move(peer), plain_filter());
-        c.on_data([](connection& echo, buffer& in) { echo.write(in); });
-        c.on_close([&](connection&, const close_reason& why) { ends.push_back(why.text); });
-    };
-    if (!can_reach("127.0.0.1:0"))
-        GTEST_SKIP() << "the loopback interface is down";
-    const std::string spec = can_reach("[::1]:0") ? "127.0.0.1:0,[::1]:0" : "127.0.0.1:0";
-    funcptr::listener listener(loop, spec, serve, {.connections = 1});
-    for (const auto& where : listener.addresses()) {
-        far = funcptr::testing::connect_to(where);
-        say("hello");
-        EXPECT_EQ(hear(5), "hello");
-        EXPECT_EQ(listener.counters().connections, 1u);
-        const auto before = ends.size();
-        far.reset();
-        until([&] { return ends.size() == before + 1; });
-        EXPECT_EQ(listener.counters().connections, 0u) << "the next would never be accepted";
-        const auto host = where.with_port(0).to_string();
-        EXPECT_TRUE(ends.back().starts_with(host.substr(0, host.size() - 1))) << ends.back();
-        EXPECT_NE(ends.back().find(": closed by the peer; 5 bytes in, 5 out"), std::string::npos)
-            << ends.back();
-    }
-}
-
-TEST_F(Connection, SetMayBeDestroyedWithConnectionsInIt)
-{
-    auto all = std::make_unique<connection_set>(loop);
-    all->add(near_end(), plain_filter());
-    turns(2);
-    all.reset();
-    EXPECT_EQ(peer_ended(far.get()), 1);
 }
 
 } // namespace
