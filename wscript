@@ -43,8 +43,8 @@ _VARIANTS = {  # name: flags for the compiler, and for the linker
     "fuzz": (["-O1", "-g", "-fsanitize=fuzzer-no-link,address,undefined"] + _SANITIZE,
              ["-fsanitize=address,undefined"]),
 }
-# A sanitizer's instrumentation of GoogleTest's macros takes the optimiser 2.5 times as long as all the
-# rest: under -O1 they were half of what .ci/run takes. The library itself keeps its variant's flags.
+# A sanitizer's instrumentation of GoogleTest's macros takes the optimiser longer than all the rest:
+# under -O1 a quarter of .ci/run was this. The library itself keeps its variant's flags.
 _SANITIZED_TESTS = ["-O0"]
 _EVERYTHING = "SSL EV ZMQ CPPZMQ CARES ZLIB"
 

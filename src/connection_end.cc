@@ -129,7 +129,7 @@ close_reason connection::impl::last_words() noexcept
 
 void connection::impl::stop()
 {
-    leave();
+    leave(); // handshake_turns
     shared_.order.leave(*this);
     ev_io_stop(loop_, &io_);
     ev_timer_stop(loop_, &timer_);

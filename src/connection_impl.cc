@@ -65,20 +65,18 @@ connection::impl::~impl()
 
 bool connection::impl::write(std::span<const std::byte> bytes)
 {
-    return may_write(bytes.size()) && with_memory([&] {
-               shared_.blocks.lend(*filter_);
-               filter_->awrite().append(bytes.subspan(send_directly(bytes)));
-           })
-           && wrote();
+    return keep(bytes.size(), [&] {
+        shared_.blocks.lend(*filter_);
+        filter_->awrite().append(bytes.subspan(send_directly(bytes)));
+    });
 }
 
 bool connection::impl::write(buffer& from)
 {
-    return may_write(from.size()) && with_memory([&] {
-               from.consume(send_directly(from.data()));
-               filter_->awrite().append(std::move(from));
-           })
-           && wrote();
+    return keep(from.size(), [&] {
+        from.consume(send_directly(from.data()));
+        filter_->awrite().append(std::move(from));
+    });
 }
 
 bool connection::impl::may_write(std::size_t size)
@@ -93,14 +91,6 @@ bool connection::impl::may_write(std::size_t size)
     finish(close_by::limit, "the peer does not read: more than "
                                 + std::to_string(options_->backlog_limit) + " bytes wait for it");
     return false;
-}
-
-bool connection::impl::wrote()
-{
-    // Noted before anything is sent: whoever stops because of backlog() waits for on_drain.
-    note_backlog();
-    touch();
-    return !over_;
 }
 
 std::size_t connection::impl::backlog() const noexcept
@@ -196,7 +186,7 @@ bool connection::impl::shake_hands()
     if (!read_turn())
         return false;
     if (in_ == before)
-        shared_.turns.refund();
+        shared_.turns.refund(options_->handshakes_per_turn);
     if (left_early() && !may_depart())
         return false;
     return pump();

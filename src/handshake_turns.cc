@@ -30,9 +30,9 @@ bool handshake_turns::admit(waiter& one, unsigned most) noexcept
 {
     if (one.waits())
         return false;
-    new_turn();
     if (most == 0)
         return true;
+    new_turn();
     most_ = most;
     if (waiting_.empty() && served_ < most) {
         ++served_;

@@ -311,7 +311,7 @@ private:
     {
         if (peer.family() == address_family::local)
             return options_.proxy_from_unix;
-        return !options_.proxy_from.empty() && contains(options_.proxy_from, peer);
+        return contains(options_.proxy_from, peer);
     }
 
     /// False when the handler destroyed us. What it throws goes to the loop; whether it destroyed

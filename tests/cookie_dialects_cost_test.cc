@@ -30,11 +30,6 @@ std::size_t cost_of(const funcptr::cookie_dialect& codec, const test::issued_coo
 
 class CookieDialectsCost : public testing::TestWithParam<bool> {
 protected:
-    void SetUp() override
-    {
-        if (!funcptr::testing::counts_allocations)
-            GTEST_SKIP() << "a sanitizer has operator new";
-    }
     std::vector<test::some_dialect> all() const
     {
         return every_dialect(

@@ -118,7 +118,8 @@ TEST_F(HandshakeTurns, WhoLeavesIsNotCalledAndHoldsUpNobody)
 TEST_F(HandshakeTurns, WhatIsGivenBackIsAnothers)
 {
     EXPECT_EQ(ask(2, 2), 2u);
-    turns.refund();
+    turns.refund(0); // was not counted
+    turns.refund(2);
     for (int i = 0; i < 2; ++i)
         all.push_back(std::make_unique<waiter>(log));
     EXPECT_TRUE(turns.admit(*all[2], 2));

@@ -8,21 +8,18 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <memory>
-#include <optional>
 #include <string>
 #include <system_error>
 #include <vector>
 
 #include "../src/detail/handshake_turns.h"
+#include "support/connection_ends.h"
 #include "support/count_allocations.h"
 #include "support/listening.h"
 
 namespace {
 
 using namespace std::chrono_literals;
-using funcptr::accepted;
-using funcptr::buffer;
 using funcptr::close_reason;
 using funcptr::connection;
 using funcptr::connection_set;
@@ -31,26 +28,10 @@ using funcptr::plain_filter;
 using funcptr::unique_fd;
 using funcptr::testing::no_memory;
 
-class NetMemory : public funcptr::testing::listening {
+class ConnectionMemory : public funcptr::testing::connection_ends {
 protected:
-    unique_fd far;
-    std::optional<close_reason> closed;
     int told = 0;
 
-    void SetUp() override
-    {
-        if (!funcptr::testing::counts_allocations)
-            GTEST_SKIP() << "the sanitizer has an operator new of its own";
-        listening::SetUp();
-    }
-    accepted near_end()
-    {
-        auto ends = funcptr::testing::socket_pair();
-        far = std::move(ends[1]);
-        accepted peer;
-        peer.socket = std::move(ends[0]);
-        return peer;
-    }
     void expect_closed_for_memory()
     {
         ASSERT_TRUE(closed);
@@ -58,63 +39,62 @@ protected:
         EXPECT_NE(closed->text.find(closed->error.message()), std::string::npos) << closed->text;
     }
 };
+using ListenerMemory = funcptr::testing::listening;
 
-TEST_F(NetMemory, AConnectionThatCannotReadIsClosedAndSaysWhy)
+TEST_F(ConnectionMemory, AConnectionThatCannotReadIsClosedAndSaysWhy)
 {
-    connection one(loop, near_end(), plain_filter());
-    one.on_close([this](connection&, const close_reason& why) { closed = why; });
-    turn();
-    funcptr::testing::send_all(far.get(), "hello");
+    open();
+    turns(5);
+    say("hello");
     {
         const no_memory for_a_block(16000);
-        turn();
+        turns(5);
     }
     expect_closed_for_memory();
     EXPECT_EQ(funcptr::testing::peer_ended(far.get()), -1); // its bytes were not read
 }
 
-TEST_F(NetMemory, AWriteThatCannotBeKeptClosesTheConnectionAndNoHalfOfItIsFollowed)
+TEST_F(ConnectionMemory, AWriteThatCannotBeKeptClosesTheConnectionAndNoHalfOfItIsFollowed)
 {
-    connection one(loop, near_end(), plain_filter());
-    one.on_close([this](connection&, const close_reason& why) { closed = why; });
-    turn();
+    open();
+    turns(5);
     const std::string large(4'000'000, 'x'); // a part of it is sent at once
     {
         const no_memory now;
-        EXPECT_FALSE(one.write(large));
+        EXPECT_FALSE(near->write(large));
     }
-    EXPECT_GT(one.bytes_out(), 0u);
-    EXPECT_FALSE(one.write("more"));
-    turn();
+    EXPECT_GT(near->bytes_out(), 0u);
+    EXPECT_FALSE(near->write("more"));
+    turns(5);
     expect_closed_for_memory();
 }
 
-TEST_F(NetMemory, OnCloseIsCalledWithoutAnyAndOnce)
+TEST_F(ConnectionMemory, OnCloseIsCalledWithoutAnyAndOnce)
 {
-    connection one(loop, near_end(), plain_filter());
-    one.on_close([this](connection&, const close_reason&) { ++told; });
-    turn();
+    open();
+    near->on_close([this](connection&, const close_reason&) { ++told; });
+    turns(5);
     far.reset();
     {
         const no_memory now;
-        turn();
+        turns(5);
     }
     EXPECT_EQ(told, 1);
-    turn();
+    turns(5);
     EXPECT_EQ(told, 1);
 }
 
-TEST_F(NetMemory, ASetErasesWhoHasClosedOnceThereIsSome)
+TEST_F(ConnectionMemory, ASetErasesWhoHasClosedOnceThereIsSome)
 {
     connection_set all(loop);
     all.add(near_end(), plain_filter()).on_close([this](connection&, const close_reason&) {
         ++told;
     });
-    turn();
+    turns(5);
     far.reset();
     {
         const no_memory now;
-        turn();
+        turns(5);
         EXPECT_EQ(told, 1);
         EXPECT_EQ(all.size(), 1u);
     }
@@ -122,7 +102,7 @@ TEST_F(NetMemory, ASetErasesWhoHasClosedOnceThereIsSome)
     EXPECT_EQ(told, 1);
 }
 
-TEST_F(NetMemory, AListenerBacksOffAndRecovers)
+TEST_F(ListenerMemory, BacksOffAndRecovers)
 {
     funcptr::listener_options behind_proxies;
     behind_proxies.proxy_from = {*funcptr::cidr::parse("127.0.0.0/8").value};
@@ -144,7 +124,7 @@ TEST_F(NetMemory, AListenerBacksOffAndRecovers)
     EXPECT_EQ(std::count(lines.begin(), lines.end(), "listener: accepting again"), 1);
 }
 
-TEST_F(NetMemory, WhoCannotWaitForItsHandshakeNeedNot)
+TEST_F(ListenerMemory, WhoCannotWaitForItsHandshakeNeedNot)
 {
     struct waiter final : funcptr::detail::handshake_turns::waiter {
         void go_on() override {}

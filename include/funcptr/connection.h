@@ -112,7 +112,7 @@ enum class close_by : std::uint8_t {
 
 struct close_reason {
     close_by by = close_by::peer;
-    std::error_code error; ///< of the socket, when it was the socket
+    std::error_code error; ///< of the socket, when it was the socket; ENOMEM
     close_cause cause;     ///< of the filter, when it had one
     /// One line for the log, e.g. "192.0.2.7:4711: local_alert: the client spoke plain HTTP; 78
     /// bytes in, 0 out".

@@ -158,9 +158,9 @@ public:
             const std::string line = std::forward<Make>(make)();
             log(level, std::string_view(line));
         } catch (...) {
+            // As above.
         }
     }
-    bool logs() const noexcept { return static_cast<bool>(sink_); }
 
     /// Runs a user's callback. What it throws goes to fail(); true when it threw nothing.
     template <class Callback>

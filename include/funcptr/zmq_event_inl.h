@@ -289,10 +289,7 @@ inline void zmq_event::audit(detail::zmq_signal_probe& probe) noexcept
 
 inline void zmq_event::log_lost_wake() noexcept
 {
-    auto& state = hub()->state();
-    if (!state.logs())
-        return;
-    state.guard([&] {
+    hub()->state().log(log_level::warning, [&] {
         const auto type = static_cast<int>(socket_.get(zmq::sockopt::socket_type));
         std::string line = "zmq_event: a socket of type " + std::to_string(type) + " at '"
                            + last_endpoint()
@@ -300,7 +297,7 @@ inline void zmq_event::log_lost_wake() noexcept
         if (used_.file != nullptr)
             line += std::string("; it was last used at ") + used_.file + ":"
                     + std::to_string(used_.line) + ", and not touched since";
-        state.log(log_level::warning, line);
+        return line;
     });
 }
 

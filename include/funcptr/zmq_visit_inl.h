@@ -158,7 +158,7 @@ inline detail::zmq_visit zmq_event::report_error(detail::zmq_turn& turn, running
 inline void zmq_event::on_error(std::error_code why)
 {
     if (hub() != nullptr)
-        hub()->state().log(log_level::error, "zmq_event: closed: " + why.message());
+        hub()->state().log(log_level::error, [&] { return "zmq_event: closed: " + why.message(); });
 }
 
 inline void zmq_event::pump() noexcept
@@ -196,13 +196,11 @@ inline void zmq_event::discard_rest() noexcept
     if (refusal != 0)
         failed(refusal);
     more_ = false;
-    if (hub() == nullptr || !hub()->state().logs())
+    if (hub() == nullptr)
         return;
-    hub()->state().guard([&] {
-        hub()->state().log(log_level::warning,
-                           "zmq_event: read() left "
-                               + std::to_string(counters_.discarded_frames - before)
-                               + " frame(s) of a message; they are discarded");
+    hub()->state().log(log_level::warning, [&] {
+        return "zmq_event: read() left " + std::to_string(counters_.discarded_frames - before)
+               + " frame(s) of a message; they are discarded";
     });
 }
 

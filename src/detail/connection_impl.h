@@ -180,7 +180,23 @@ private:
 
     /// False when nothing may be written, or so much is too much, which closes it.
     bool may_write(std::size_t size);
-    bool wrote();
+    /// False when it is not kept, or all is over.
+    template <class Append>
+    bool keep(std::size_t size, const Append& append)
+    {
+        bool kept = false;
+        return with_memory([&] {
+                   if (!may_write(size))
+                       return;
+                   append();
+                   // Noted before anything is sent: whoever stops because of backlog() waits for
+                   // on_drain.
+                   note_backlog();
+                   touch();
+                   kept = !over_;
+               })
+               && kept;
+    }
     bool drain_is_due() const { return was_high_ && backlog() <= options_->low_water; }
     void note_backlog() noexcept { was_high_ = was_high_ || backlog() > options_->high_water; }
     /// From high_water until low_water. But a handshake needs what the peer says before anything

@@ -27,6 +27,7 @@ public:
         /// It is its turn; from the loop. It may be destroyed meanwhile, and so may all others.
         virtual void go_on() = 0;
         bool waits() const noexcept { return in_ != nullptr; }
+        /// Waits no more.
         void leave();
 
     protected:
@@ -46,8 +47,9 @@ public:
     /// True: now. False: go_on() will be called; at most so many have their turn in one of the
     /// loop's, as the last one said who has a limit. 0: now, and without being counted.
     bool admit(waiter& one, unsigned most) noexcept;
-    /// Who was admitted, or went on, had nothing to do after all: another may at this turn.
-    void refund() noexcept { served_ -= served_ != 0; }
+    /// Who was admitted with that limit, or went on, had nothing to do after all: another may at
+    /// this turn.
+    void refund(unsigned most) noexcept { served_ -= most != 0 && served_ != 0; }
 
 private:
     static void on_turn(struct ev_loop*, ev_timer* timer, int);

@@ -1,37 +1,22 @@
 // SPDX-License-Identifier: MIT
 //
 // count_allocations.h: counts what the current thread allocates by operator new, or refuses it.
-// Include it in one translation unit of a program: it replaces the global operators. Under
-// sanitizers, which have their own, it does neither, and counts_allocations is false.
+// Include it in one translation unit of a program: it replaces the global operators, those of a
+// sanitizer too (which still sees malloc and free).
 //
 //     std::size_t count = 0;
 //     {
 //         const funcptr::testing::allocation_counter counter(count);
 //         …
 //     }
-//     if (funcptr::testing::counts_allocations)
-//         EXPECT_EQ(count, 0u);
+//     EXPECT_EQ(count, 0u);
 #pragma once
 
 #include <cstddef>
 #include <cstdlib>
 #include <new>
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#    define FUNCPTR_TEST_SANITIZED 1
-#elif defined(__has_feature)
-#    if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#        define FUNCPTR_TEST_SANITIZED 1
-#    endif
-#endif
-
 namespace funcptr::testing {
-
-#ifdef FUNCPTR_TEST_SANITIZED
-inline constexpr bool counts_allocations = false;
-#else
-inline constexpr bool counts_allocations = true;
-#endif
 
 inline thread_local std::size_t* allocations = nullptr;
 
@@ -57,7 +42,6 @@ public:
 
 } // namespace funcptr::testing
 
-#ifndef FUNCPTR_TEST_SANITIZED
 void* operator new(std::size_t size)
 {
     if (funcptr::testing::allocations != nullptr)
@@ -76,4 +60,16 @@ void operator delete(void* memory, std::size_t) noexcept
 {
     std::free(memory);
 }
-#endif
+// Those of a sanitizer would not come by the ones above.
+void* operator new[](std::size_t size)
+{
+    return operator new(size);
+}
+void operator delete[](void* memory) noexcept
+{
+    std::free(memory);
+}
+void operator delete[](void* memory, std::size_t) noexcept
+{
+    std::free(memory);
+}
