@@ -66,7 +66,7 @@ inline int listening_socket()
 class our_acceptor {
 public:
     our_acceptor()
-        : listener_(loop_, "127.0.0.1:0", [this](funcptr::accepted) {
+        : listener_(loop_, "127.0.0.1:0", [this](funcptr::accepted&&) { // closed as it returns
             if (++taken_ == queued)
                 loop_.break_loop(ev::ALL);
         })

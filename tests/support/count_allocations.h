@@ -60,10 +60,22 @@ void operator delete(void* memory, std::size_t) noexcept
 {
     std::free(memory);
 }
-// Those of a sanitizer would not come by the ones above.
+// Those of the standard library come by the ones above; those of a sanitizer do not.
 void* operator new[](std::size_t size)
 {
     return operator new(size);
+}
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept
+{
+    try {
+        return operator new(size);
+    } catch (const std::bad_alloc&) {
+        return nullptr;
+    }
+}
+void* operator new[](std::size_t size, const std::nothrow_t& none) noexcept
+{
+    return operator new(size, none);
 }
 void operator delete[](void* memory) noexcept
 {
