@@ -9,6 +9,7 @@
 
 #include "support/bench.h"
 #include "zmq_event/allocations.h"
+#include "zmq_event/collecting.h"
 #include "zmq_event/fairness.h"
 #include "zmq_event/lateness.h"
 #include "zmq_event/quiet.h"
@@ -55,6 +56,7 @@ int main(int argc, char** argv)
     bench::add_lateness(suite);
     bench::add_quiet(suite);
     bench::add_system_calls(suite);
+    bench::add_collecting(suite);
     bench::add_allocations(suite);
     return suite.run(argc, argv);
 }

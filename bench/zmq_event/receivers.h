@@ -4,6 +4,8 @@
 //
 //     adapter     zmq_event, recv() as its header recommends for speed: the frame is lent
 //     adapter_own the same with recv(message): the frame is swapped into the caller's
+//     adapter_by_frame  the first with frame_by_frame(true): nobody asks whether a frame is the
+//                 message's last, as nobody does in raw
 //     raw         a blocking zmq_msg_recv loop: the measure of all
 //     poll        zmq_poll on one item, then one blocking zmq_msg_recv, as the guide's examples do
 //     article     the four-watcher design, see article.h
@@ -45,6 +47,9 @@ struct receiver_setup {
     int high_water = 1000;
     /// What a turn may do; only for zmq_event.
     funcptr::zmq_budget budget = funcptr::zmq_budget();
+    /// Seconds for which libev gathers events before it serves them, see collecting.h; only for
+    /// zmq_event.
+    double collect = 0;
     /// Sockets that nobody writes to, on the same loop; only for zmq_event.
     int idle_sockets = 0;
     /// ZMQ_MAX_SOCKETS, libzmq's default.
@@ -115,7 +120,7 @@ public:
 // --- funcptr::zmq_event -------------------------------------------------------------------------
 
 /// How read() takes the frame.
-enum class taking { lent, own };
+enum class taking { lent, own, by_frame };
 
 /// Counts what comes and ends the run of its loop when it is enough.
 template <taking How>
@@ -127,6 +132,7 @@ public:
     {
         set(zmq::sockopt::rcvhwm, high_water);
         set(zmq::sockopt::linger, 0);
+        frame_by_frame(How == taking::by_frame);
     }
 
     std::uint64_t taken() const noexcept { return taken_; }
@@ -136,11 +142,11 @@ public:
 private:
     void read() override
     {
-        if constexpr (How == taking::lent) {
-            recv();
-        } else {
+        if constexpr (How == taking::own) {
             zmq::message_t message;
             recv(message);
+        } else {
+            recv();
         }
         if (++taken_ == stop_at_)
             loop_.break_loop(ev::ALL);
@@ -172,6 +178,7 @@ public:
     {
         context_.set(zmq::ctxopt::max_sockets, setup.max_sockets);
         funcptr::set_budget(loop_, setup.budget);
+        loop_.set_io_collect_interval(setup.collect);
         busy_ = std::make_unique<counting_event<How>>(loop_, context_, setup.high_water);
         busy_->bind(any_endpoint(setup.over));
         add_idle(setup.idle_sockets);
@@ -226,6 +233,7 @@ private:
 
 using adapter = basic_adapter<taking::lent>;
 using adapter_own = basic_adapter<taking::own>;
+using adapter_by_frame = basic_adapter<taking::by_frame>;
 
 // --- the article's design -----------------------------------------------------------------------
 

@@ -248,6 +248,14 @@ inline void zmq_event::weight(int share)
     weight_ = share;
 }
 
+inline void zmq_event::frame_by_frame(bool on) noexcept
+{
+    if (on == by_frame_)
+        return;
+    more_ = !on && rcvmore(); // of the message that is under way
+    by_frame_ = on;
+}
+
 inline void zmq_event::close() noexcept
 {
     detail::zmq_close_hook::release(hook_);
@@ -258,7 +266,7 @@ inline void zmq_event::close() noexcept
 
 inline zmq::socket_t zmq_event::release()
 {
-    if (head_held_ || more_)
+    if (head_held_ || more())
         throw std::logic_error("zmq_event: release() would lose a message that was received in "
                                "part or not taken yet; recv() the rest first");
     if (wrong_thread())
@@ -363,7 +371,8 @@ inline zmq::message_t& zmq_event::recv(zmq_place where)
     const int size = detail::zmq_calls::recv(frame.handle(), socket_.handle(), ZMQ_DONTWAIT);
     if (size < 0)
         return zmq_errno() == EINTR ? fetch_after_interrupts(frame) : zmq_errno();
-    more_ = detail::zmq_calls::get(frame.handle(), ZMQ_MORE) != 0;
+    if (!by_frame_)
+        more_ = detail::zmq_calls::get(frame.handle(), ZMQ_MORE) != 0;
     counters_.messages_received += !more_;
     counters_.bytes_received += static_cast<std::uint64_t>(size);
     return 0;
@@ -374,7 +383,7 @@ inline int zmq_event::fetch_after_interrupts(zmq::message_t& frame) noexcept
     for (int attempt = 0; attempt < detail::zmq_interrupts; ++attempt) {
         const int size = zmq_msg_recv(frame.handle(), socket_.handle(), ZMQ_DONTWAIT);
         if (size >= 0) {
-            more_ = frame.more();
+            more_ = !by_frame_ && frame.more();
             counters_.messages_received += !more_;
             counters_.bytes_received += static_cast<std::uint64_t>(size);
             return 0;
@@ -383,6 +392,15 @@ inline int zmq_event::fetch_after_interrupts(zmq::message_t& frame) noexcept
             return zmq_errno();
     }
     return EINTR;
+}
+
+/// ZMQ_RCVMORE, which no look and no refused recv changes. False when the socket is closed.
+inline bool zmq_event::rcvmore() const noexcept
+{
+    int more = 0;
+    std::size_t size = sizeof more;
+    return zmq_getsockopt(const_cast<void*>(socket_.handle()), ZMQ_RCVMORE, &more, &size) == 0
+           && more != 0;
 }
 
 inline zmq_result zmq_event::send(zmq::message_t& message, bool more, zmq_place where)
