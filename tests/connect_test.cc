@@ -31,6 +31,7 @@ using funcptr::listener;
 using funcptr::unique_fd;
 using funcptr::detail::happy_eyeballs;
 using funcptr::testing::connect_to;
+using funcptr::testing::has_ipv6;
 using funcptr::testing::name_server;
 
 // --- the order --------------------------------------------------------------------------------
@@ -146,7 +147,6 @@ protected:
         EXPECT_FALSE(attempt.pending());
         return *got;
     }
-    static bool has_ipv6() { return funcptr::testing::can_reach("[::1]:0"); }
     /// Both loopback addresses, one port.
     std::string on_both() const { return "127.0.0.1:0,[::1]:0"; }
 

@@ -31,17 +31,19 @@ namespace bench {
 class turn_counter {
 public:
     /// progress: what grows as long as there is something to do. The second begins when it was the
-    /// same for half a second: a kernel whose window is closed still takes some bytes now and then.
-    turn_counter(ev::loop_ref loop, std::function<std::uint64_t()> progress)
+    /// same for half a second, and begins anew when it was not the same throughout: a kernel whose
+    /// window is closed still takes some bytes now and then. patience: so often; then it is
+    /// invalid.
+    turn_counter(ev::loop_ref loop, std::function<std::uint64_t()> progress, int patience)
         : loop_(loop)
         , progress_(std::move(progress))
+        , patience_(patience)
         , timer_(loop)
         , seen_(progress_())
     {
-        timer_.set<turn_counter, &turn_counter::on_settling>(this);
-        timer_.start(0.5, 0.5);
+        settle();
     }
-    /// Once the loop has ended by itself. Throws std::runtime_error when there was progress.
+    /// Once the loop has ended by itself. Throws std::runtime_error when there was always progress.
     double turns() const
     {
         if (progress_() != seen_)
@@ -50,12 +52,16 @@ public:
     }
 
 private:
-    static constexpr int patience = 60; // half seconds; then the row is invalid
-
+    void settle()
+    {
+        timer_.stop();
+        timer_.set<turn_counter, &turn_counter::on_settling>(this);
+        timer_.start(0.5, 0.5);
+    }
     void on_settling()
     {
         const auto before = std::exchange(seen_, progress_());
-        if (seen_ != before && ++settling_ < patience)
+        if (seen_ != before && ++settling_ < patience_)
             return;
         first_ = loop_.iteration();
         timer_.stop();
@@ -66,11 +72,14 @@ private:
     void on_end()
     {
         last_ = loop_.iteration();
+        if (progress_() != seen_ && ++settling_ < patience_)
+            return settle();
         loop_.break_loop(ev::ALL);
     }
 
     ev::loop_ref loop_;
     std::function<std::uint64_t()> progress_;
+    int patience_;
     ev::timer timer_;
     std::uint64_t seen_;
     int settling_ = 0;
@@ -78,9 +87,10 @@ private:
     double last_ = 0;
 };
 
-inline double turns_in_a_second(ev::loop_ref loop, std::function<std::uint64_t()> progress)
+inline double turns_in_a_second(ev::loop_ref loop, std::function<std::uint64_t()> progress,
+                                int patience = 60)
 {
-    const turn_counter counter(loop, std::move(progress));
+    const turn_counter counter(loop, std::move(progress), patience);
     funcptr::run(loop);
     return counter.turns();
 }

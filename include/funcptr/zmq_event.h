@@ -290,6 +290,7 @@ private:
     detail::zmq_visit read_messages(detail::zmq_turn& turn, running& callback) noexcept;
     detail::zmq_visit write_messages(detail::zmq_turn& turn, running& callback) noexcept;
     detail::zmq_visit report_error(detail::zmq_turn& turn, running& callback) noexcept;
+    bool used_up(detail::zmq_allowance& allowance) noexcept;
     bool prefetch() noexcept;
     void discard_rest() noexcept;
     int look() noexcept;

@@ -61,41 +61,21 @@ inline detail::zmq_visit zmq_event::read_messages(detail::zmq_turn& turn,
     detail::zmq_allowance allowance(turn, read_credit_, counters_.messages_received,
                                     counters_.bytes_received);
     while (reading()) {
-        if (allowance.reached()) {
-            if (allowance.spent()) {
-                ++counters_.budget_hits;
-                return zmq_visit::again;
-            }
-            if (allowance.expired()) {
-                ++counters_.budget_hits;
-                return zmq_visit::again;
-            }
-        }
+        if (used_up(allowance))
+            return zmq_visit::again;
         if (!head_held_ && !prefetch())
             return zmq_visit::clean;
         const bool returned = state.guard([this] { read(); });
         if (!returned)
             turn.end();
+        if (!callback.destroyed() && more_)
+            discard_rest(); // and the log's sink may destroy it
         if (callback.destroyed()) {
             allowance.forget();
             return zmq_visit::gone;
         }
-        if (!returned) {
-            discard_rest();
-            if (!callback.destroyed())
-                return zmq_visit::again;
-            allowance.forget();
-            return zmq_visit::gone;
-        }
-        if (head_held_)
-            return zmq_visit::again; // read() took nothing
-        if (more_) {
-            discard_rest();
-            if (callback.destroyed()) {
-                allowance.forget();
-                return zmq_visit::gone;
-            }
-        }
+        if (!returned || head_held_)
+            return zmq_visit::again; // it threw, or took nothing
     }
     return zmq_visit::clean;
 }
@@ -111,14 +91,8 @@ inline detail::zmq_visit zmq_event::write_messages(detail::zmq_turn& turn,
         detail::zmq_allowance allowance(turn, write_credit_, counters_.messages_sent,
                                         counters_.bytes_sent);
         while (writing() && !blocked_) {
-            if (allowance.reached()) {
-                if (allowance.spent()) {
-                    ++counters_.budget_hits;
-                    return zmq_visit::again;
-                }
-                if (allowance.expired())
-                    return zmq_visit::again;
-            }
+            if (used_up(allowance))
+                return zmq_visit::again;
             sent_ = false;
             const bool returned = state.guard([this] { write(); });
             if (!returned)
@@ -143,6 +117,17 @@ inline detail::zmq_visit zmq_event::write_messages(detail::zmq_turn& turn,
         }
     }
     return reading() && (events & ZMQ_POLLIN) != 0 ? zmq_visit::again : zmq_visit::clean;
+}
+
+/// Have the messages, the bytes or the time come to their bound?
+inline bool zmq_event::used_up(detail::zmq_allowance& allowance) noexcept
+{
+    if (!allowance.reached()) [[likely]]
+        return false;
+    if (!allowance.spent() && !allowance.expired())
+        return false;
+    ++counters_.budget_hits;
+    return true;
 }
 
 inline detail::zmq_visit zmq_event::report_error(detail::zmq_turn& turn, running& callback) noexcept

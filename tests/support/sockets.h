@@ -52,6 +52,15 @@ inline bool can_reach(std::string_view loopback)
            && connect_to(address::from(raw, size));
 }
 
+inline bool has_ipv4()
+{
+    return can_reach("127.0.0.1:0");
+}
+inline bool has_ipv6()
+{
+    return can_reach("[::1]:0");
+}
+
 inline bool send_all(int fd, std::string_view text)
 {
     while (!text.empty()) {
