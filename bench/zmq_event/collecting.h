@@ -10,7 +10,8 @@
 //     bench::add_collecting(suite);
 #pragma once
 
-#include <type_traits>
+#include <cstdint>
+#include <stdexcept>
 
 #include "../support/bench.h"
 #include "counted_calls.h"
@@ -33,6 +34,8 @@ comparison::body live_counted(const wire& what, double collect = 0)
         const counted_calls calls;
         std::uint64_t taken = 0;
         round.time([&] { taken = receiver.take(taken_live<Receiver> / 2); });
+        if (calls.so_far() == 0)
+            throw std::runtime_error("no system call was counted: invalid");
         round.work(static_cast<double>(taken));
         round.record("calls", static_cast<double>(calls.so_far()) / static_cast<double>(taken));
     };
