@@ -63,6 +63,33 @@ TEST_F(ZmqEvent, DiscardsTheRestOfAMessageTakenInPartAndSaysSo)
     EXPECT_NE(lines[0].find("2 frame(s)"), std::string::npos) << lines[0];
 }
 
+TEST_F(ZmqEvent, APartOfTheNextMessageThatTheLogsSinkTakesLeavesNoHalfOneToRead)
+{
+    probe pull(loop, context, socket_type::pull);
+    pull.bind("inproc://a");
+    auto push = peer(socket_type::push, "inproc://a");
+    std::vector<std::string> seen;
+    std::vector<std::string> of_sink;
+    funcptr::set_log_sink(loop, [&](funcptr::log_level, std::string_view) {
+        if (of_sink.empty())
+            of_sink.push_back(take(pull));
+    });
+    pull.on_read = [&](probe& socket) {
+        seen.push_back(take(socket));
+        if (seen.back() == "c")
+            loop.break_loop();
+    };
+    push.send(zmq::buffer(std::string("a")), zmq::send_flags::sndmore);
+    push.send(zmq::buffer(std::string("A")));
+    push.send(zmq::buffer(std::string("b")), zmq::send_flags::sndmore);
+    push.send(zmq::buffer(std::string("B")));
+    push.send(zmq::buffer(std::string("c")));
+    funcptr::run(loop);
+    EXPECT_EQ(of_sink, std::vector<std::string>{"b"});
+    EXPECT_EQ(seen, (std::vector<std::string>{"a", "c"}));
+    EXPECT_EQ(pull.counters().discarded_frames, 2u);
+}
+
 TEST_F(ZmqEvent, OffersAMessageOfWhichNothingWasTakenAgainAtTheNextTurn)
 {
     probe pull(loop, context, socket_type::pull);

@@ -353,8 +353,6 @@ void node::read()
     do
         message.push_back(recv().to_string());
     while (more());
-    if (all_.random.one_in(100))
-        frame_by_frame(!frame_by_frame());
     take(message);
     if (all_.random.one_in(50))
         all_.act(1);

@@ -3,7 +3,7 @@
 // counted_calls.h: the system calls of one thread, counted from within, so that nothing is slowed
 // as it is under strace. It stands in for those functions of the C library with which libzmq and
 // libev wait, read and write, and passes them on. What the C library calls by itself (futex,
-// madvise) is not seen; a receiver under flood has hardly any of them.
+// madvise) is not seen: under strace, a tenth to a fifth as many again.
 //
 // Threads: each counts its own. Include it in one file of a program.
 //

@@ -4,9 +4,8 @@
 //
 //     adapter     zmq_event, recv() as its header recommends for speed: the frame is lent
 //     adapter_own the same with recv(message): the frame is swapped into the caller's
-//     adapter_by_frame  the first with frame_by_frame(true): nobody asks whether a frame is the
-//                 message's last, as nobody does in raw
 //     raw         a blocking zmq_msg_recv loop: the measure of all
+//     raw_whole   the same when it keeps messages whole, and so asks each frame for ZMQ_MORE
 //     poll        zmq_poll on one item, then one blocking zmq_msg_recv, as the guide's examples do
 //     article     the four-watcher design, see article.h
 //     (zloop      czmq, see zloop.h)
@@ -99,6 +98,22 @@ public:
     }
 };
 
+class raw_whole : public plain_receiver {
+public:
+    using plain_receiver::plain_receiver;
+
+    std::uint64_t take(std::uint64_t messages)
+    {
+        void* const from = socket();
+        for (std::uint64_t left = messages; left != 0;)
+            if (zmq_msg_recv(&message_, from, 0) >= 0)
+                left -= zmq_msg_more(&message_) == 0;
+            else if (zmq_errno() != EINTR)
+                throw zmq::error_t();
+        return messages;
+    }
+};
+
 class poll : public plain_receiver {
 public:
     using plain_receiver::plain_receiver;
@@ -120,7 +135,7 @@ public:
 // --- funcptr::zmq_event -------------------------------------------------------------------------
 
 /// How read() takes the frame.
-enum class taking { lent, own, by_frame };
+enum class taking { lent, own };
 
 /// Counts what comes and ends the run of its loop when it is enough.
 template <taking How>
@@ -132,7 +147,6 @@ public:
     {
         set(zmq::sockopt::rcvhwm, high_water);
         set(zmq::sockopt::linger, 0);
-        frame_by_frame(How == taking::by_frame);
     }
 
     std::uint64_t taken() const noexcept { return taken_; }
@@ -142,11 +156,11 @@ public:
 private:
     void read() override
     {
-        if constexpr (How == taking::own) {
+        if constexpr (How == taking::lent) {
+            recv();
+        } else {
             zmq::message_t message;
             recv(message);
-        } else {
-            recv();
         }
         if (++taken_ == stop_at_)
             loop_.break_loop(ev::ALL);
@@ -233,7 +247,6 @@ private:
 
 using adapter = basic_adapter<taking::lent>;
 using adapter_own = basic_adapter<taking::own>;
-using adapter_by_frame = basic_adapter<taking::by_frame>;
 
 // --- the article's design -----------------------------------------------------------------------
 

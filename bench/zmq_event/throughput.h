@@ -104,13 +104,13 @@ inline void add_near(suite& suite, const std::string& kind, const wire& what, au
     auto& each = suite.compare(kind + at, near_ones);
     each.contender("zmq_event", make(std::type_identity<adapter>()));
     if (kind == "drain") // alive, it is the sender that limits
-        each.contender("by_frame", make(std::type_identity<adapter_by_frame>()));
+        each.contender("raw_whole", make(std::type_identity<raw_whole>()));
     if (what.size == 64) // where a copy of the frame's header shows most
         each.contender("own", make(std::type_identity<adapter_own>()));
     each.contender("raw", make(std::type_identity<raw>()));
     each.speed(kind + "_vs_raw" + at, ">= 0.95", "zmq_event", {"raw"});
     if (kind == "drain")
-        each.speed("drain_by_frame_vs_raw" + at, ">= 0.95", "by_frame", {"raw"});
+        each.speed("drain_vs_raw_whole" + at, ">= 0.95", "zmq_event", {"raw_whole"});
     if (kind == "live") {
         each.cost("live_cpu_vs_raw" + at, "<= 1.15", "zmq_event", {"raw"}, "cpu");
         each.figure("live_busy" + at, "CPU s/s", "", "zmq_event",

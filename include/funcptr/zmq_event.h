@@ -23,11 +23,12 @@
 // this or any other socket and running the loop again, too; a socket is not called again while its
 // own callback runs. After fork() a child must not use the parent's sockets.
 //
-// Speed: recv() without an argument is the quickest, frame_by_frame() saves a little more. Where
-// each wake-up brings few messages (of 1 KiB over tcp eight, as libzmq's io thread hands over 8 KiB
-// at a time), loop.set_io_collect_interval(200e-6) lets them gather: a sixth of the system calls
-// and a quarter of the CPU time (bench/zmq_event/collecting.h). Everything that waits for a
-// descriptor of that loop is then up to 200 us late; timers are not.
+// Speed: recv() without an argument is the quickest. Where each wake-up brings few messages (of
+// 1 KiB over tcp eight, as libzmq's io thread hands over 8 KiB at a time),
+// loop.set_io_collect_interval(200e-6) lets them gather: a fifth of the system calls and a third of
+// the CPU time, or less (bench/zmq_event/collecting.h). What comes within 200 us of the loop's last
+// turn, by a descriptor or from another thread (ev_async), then waits until they are over; timers
+// are not late, and while one is due within a millisecond nothing is gathered.
 //
 //     class ticker : public funcptr::zmq_event {
 //     public:
@@ -47,6 +48,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -168,6 +170,9 @@ public:
     void bind(const std::string& endpoint, zmq_place where = zmq_place::here());
     void connect(const std::string& endpoint, zmq_place where = zmq_place::here());
     void unbind(const std::string& endpoint, zmq_place where = zmq_place::here());
+    /// What waits from that peer is dropped by libzmq, but for a message of which a frame was
+    /// received: recv() still gives all of it. (libzmq itself would abort, or go on with the frames
+    /// of another peer as if they belonged to it; so do not disconnect by handle().)
     void disconnect(const std::string& endpoint, zmq_place where = zmq_place::here());
     /// The endpoint of the last bind() with its wildcards resolved ("tcp://[::]:41234"); empty
     /// before the first. Throws zmq::error_t when the socket is closed.
@@ -201,24 +206,17 @@ public:
     void weight(int share);
     int weight() const noexcept { return weight_; }
 
-    /// On: read() is called for each frame instead of each whole message, and more() says which are
-    /// of one message. For peers that send single frames: to ask each frame whether another follows
-    /// is a call into libzmq, 2 of the 32 ns that a small message takes. Nothing is discarded then,
-    /// a turn may end between two frames, and budget and counters take a frame for a message.
-    /// Switched in the midst of a message, what is left of it comes the new way: frame by frame, or
-    /// not at all. Off by default.
-    void frame_by_frame(bool on) noexcept;
-    bool frame_by_frame() const noexcept { return by_frame_; }
-
     /// Takes one frame, without waiting. In read() the first call always succeeds. It would_block()
     /// when none is there; `message` is then empty.
     zmq_result recv(zmq::message_t& message, zmq_place where = zmq_place::here());
     /// The same without a copy of the frame's header: the frame is lent by the socket until the
     /// next recv() or the end of read(); move it out to keep it. An empty one when there is none,
-    /// which cannot be in read() for its first call and while more(); recv(message) says why.
+    /// which cannot be in read() for its first call and while more(), unless the context ends in
+    /// the midst of the message: then it is closed(). recv(message) says why.
     zmq::message_t& recv(zmq_place where = zmq_place::here());
-    /// The frame that recv() gave last is followed by another one of the same message.
-    bool more() const noexcept { return by_frame_ ? rcvmore() : more_; }
+    /// The frame that recv() gave last is followed by another one of the same message; before
+    /// read()'s first recv(), the frame that waits is. False once closed().
+    bool more() const noexcept { return more_; }
 
     /// Sends one frame, without waiting; `more` says that another of the same message follows. When
     /// it fails, `message` still holds what it held: on would_block() keep it, call
@@ -294,8 +292,10 @@ private:
     bool prefetch() noexcept;
     void discard_rest() noexcept;
     int look() noexcept;
-    bool rcvmore() const noexcept;
+    void keep_rest();
+    void forget_message() noexcept;
     zmq::message_t& next_frame(zmq_place where);
+    int fetch_next(zmq::message_t& frame) noexcept;
     int fetch(zmq::message_t& frame) noexcept;
     int fetch_after_interrupts(zmq::message_t& frame) noexcept;
     zmq_result failed(int number) noexcept;
@@ -316,14 +316,15 @@ private:
     // called: POLLIN is only a hint (a REQ's stale reply), and asking for it would cost a system
     // call for each message.
     zmq::message_t head_;
+    std::list<zmq::message_t>
+        kept_; // the frames after that one, once disconnect() had to take them
     bool head_held_ = false;
-    bool more_ = false;    // the last frame fetched announced another; false by_frame_
+    bool more_ = false;    // the last frame of head_ and recv() announced another
     bool sent_ = false;    // the write() under way sent a frame
     bool blocked_ = false; // the last send said EAGAIN
     bool wants_read_ = true;
     bool wants_write_ = false;
     bool paused_ = false;
-    bool by_frame_ = false;
     bool attached_ = false;    // bound, connected or adopted: high-water marks are settled
     bool choose_ipv6_ = false; // for each endpoint, see zmq_ipv6::automatic
     std::error_code fatal_;    // why it was closed

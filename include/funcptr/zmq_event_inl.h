@@ -173,7 +173,10 @@ inline void zmq_event::unbind(const std::string& endpoint, zmq_place where)
 }
 inline void zmq_event::disconnect(const std::string& endpoint, zmq_place where)
 {
-    endpoint_call("disconnect", endpoint, where, [&] { socket_.disconnect(endpoint); });
+    endpoint_call("disconnect", endpoint, where, [&] {
+        keep_rest();
+        socket_.disconnect(endpoint);
+    });
 }
 
 inline void zmq_event::choose_ipv6(const std::string& endpoint)
@@ -248,30 +251,22 @@ inline void zmq_event::weight(int share)
     weight_ = share;
 }
 
-inline void zmq_event::frame_by_frame(bool on) noexcept
-{
-    if (on == by_frame_)
-        return;
-    more_ = !on && rcvmore(); // of the message that is under way
-    by_frame_ = on;
-}
-
 inline void zmq_event::close() noexcept
 {
     detail::zmq_close_hook::release(hook_);
     unseat();
     socket_.close();
-    head_held_ = more_ = false;
+    forget_message();
 }
 
 inline zmq::socket_t zmq_event::release()
 {
-    if (head_held_ || more())
-        throw std::logic_error("zmq_event: release() would lose a message that was received in "
-                               "part or not taken yet; recv() the rest first");
     if (wrong_thread())
         throw error(errc::wrong_thread, "zmq_event: release() was called in a thread that does not "
                                         "run its loop");
+    if (head_held_ || more_)
+        throw std::logic_error("zmq_event: release() would lose a message that was received in "
+                               "part or not taken yet; recv() the rest first");
     detail::zmq_close_hook::release(hook_);
     unseat();
     return std::move(socket_);
@@ -334,7 +329,7 @@ inline zmq_result zmq_event::recv(zmq::message_t& message, zmq_place where)
         if (may_not(where))
             return {make_error_code(errc::wrong_thread)};
         mark_ready();
-        const int refusal = fetch(message);
+        const int refusal = fetch_next(message);
         return refusal == 0 ? zmq_result() : failed(refusal);
     }
     head_held_ = false;
@@ -356,11 +351,46 @@ inline zmq::message_t& zmq_event::recv(zmq_place where)
 {
     check_thread("recv", where);
     mark_ready();
-    if (const int refusal = fetch(head_); refusal != 0) {
+    if (const int refusal = fetch_next(head_); refusal != 0) {
         failed(refusal);
         head_.rebuild();
     }
     return head_;
+}
+
+/// The rest of the message under way, before a pipe is cut: libzmq's fair queue stays in the midst
+/// of it (fq.cpp: an assertion, or the next pipe's frames). All its frames are there already.
+inline void zmq_event::keep_rest()
+{
+    if (!more_)
+        return;
+    int refusal = 0;
+    more_ = kept_.empty() || kept_.back().more();
+    while (more_ && refusal == 0) {
+        kept_.emplace_back();
+        refusal = fetch(kept_.back());
+    }
+    more_ = true;
+    if (refusal != 0) {
+        kept_.pop_back();
+        failed(refusal);
+    }
+}
+
+inline int zmq_event::fetch_next(zmq::message_t& frame) noexcept
+{
+    if (kept_.empty()) [[likely]]
+        return fetch(frame);
+    frame = std::move(kept_.front());
+    kept_.pop_front();
+    more_ = frame.more();
+    return 0;
+}
+
+inline void zmq_event::forget_message() noexcept
+{
+    head_held_ = more_ = false;
+    kept_.clear();
 }
 
 /// 0, or zmq_errno(3). No zmq_result: to make an error_code is a call into another library, and the
@@ -371,8 +401,7 @@ inline zmq::message_t& zmq_event::recv(zmq_place where)
     const int size = detail::zmq_calls::recv(frame.handle(), socket_.handle(), ZMQ_DONTWAIT);
     if (size < 0)
         return zmq_errno() == EINTR ? fetch_after_interrupts(frame) : zmq_errno();
-    if (!by_frame_)
-        more_ = detail::zmq_calls::get(frame.handle(), ZMQ_MORE) != 0;
+    more_ = detail::zmq_calls::get(frame.handle(), ZMQ_MORE) != 0;
     counters_.messages_received += !more_;
     counters_.bytes_received += static_cast<std::uint64_t>(size);
     return 0;
@@ -383,7 +412,7 @@ inline int zmq_event::fetch_after_interrupts(zmq::message_t& frame) noexcept
     for (int attempt = 0; attempt < detail::zmq_interrupts; ++attempt) {
         const int size = zmq_msg_recv(frame.handle(), socket_.handle(), ZMQ_DONTWAIT);
         if (size >= 0) {
-            more_ = !by_frame_ && frame.more();
+            more_ = frame.more();
             counters_.messages_received += !more_;
             counters_.bytes_received += static_cast<std::uint64_t>(size);
             return 0;
@@ -392,15 +421,6 @@ inline int zmq_event::fetch_after_interrupts(zmq::message_t& frame) noexcept
             return zmq_errno();
     }
     return EINTR;
-}
-
-/// ZMQ_RCVMORE, which no look and no refused recv changes. False when the socket is closed.
-inline bool zmq_event::rcvmore() const noexcept
-{
-    int more = 0;
-    std::size_t size = sizeof more;
-    return zmq_getsockopt(const_cast<void*>(socket_.handle()), ZMQ_RCVMORE, &more, &size) == 0
-           && more != 0;
 }
 
 inline zmq_result zmq_event::send(zmq::message_t& message, bool more, zmq_place where)
@@ -450,7 +470,7 @@ inline void zmq_event::fatal(std::error_code why) noexcept
     detail::zmq_close_hook::release(hook_);
     mute();
     socket_.close();
-    head_held_ = more_ = false;
+    forget_message();
     mark_ready();
 }
 

@@ -58,6 +58,8 @@ inline detail::zmq_visit zmq_event::read_messages(detail::zmq_turn& turn,
     discard_rest();           // of a message that was taken in part outside of read()
     if (callback.destroyed()) // by the log's sink
         return zmq_visit::gone;
+    if (more_ && !head_held_) // the sink has taken a part of the next one
+        return zmq_visit::again;
     detail::zmq_allowance allowance(turn, read_credit_, counters_.messages_received,
                                     counters_.bytes_received);
     while (reading()) {
@@ -74,8 +76,8 @@ inline detail::zmq_visit zmq_event::read_messages(detail::zmq_turn& turn,
             allowance.forget();
             return zmq_visit::gone;
         }
-        if (!returned || head_held_)
-            return zmq_visit::again; // it threw, or took nothing
+        if (!returned || head_held_ || more_)
+            return zmq_visit::again; // it threw, or took nothing, or the sink a part of the next
     }
     return zmq_visit::clean;
 }
@@ -176,7 +178,7 @@ inline void zmq_event::discard_rest() noexcept
     const auto before = counters_.discarded_frames;
     zmq::message_t frame;
     int refusal = 0;
-    while (more_ && (refusal = fetch(frame)) == 0)
+    while (more_ && (refusal = fetch_next(frame)) == 0)
         ++counters_.discarded_frames;
     if (refusal != 0)
         failed(refusal);
