@@ -195,7 +195,7 @@ bool connection::impl::shake_hands()
 /// False: go_on() will be called.
 bool connection::impl::may_depart()
 {
-    if (shared_.departures.admit(*this, options_->handshakes_per_turn))
+    if (shared_.departures.admit(*this, options_->handshakes_per_turn == 0 ? 0 : 1))
         return true;
     shared_.blocks.take_back(*filter_);
     if (over_)

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: MIT
 #include "detail/handshake_turns.h"
 
+#include <algorithm>
+#include <cstddef>
 #include <new>
 #include <utility>
 
 namespace funcptr::detail {
 
-handshake_turns::handshake_turns(struct ev_loop* loop)
+handshake_turns::handshake_turns(struct ev_loop* loop, unsigned one_in)
     : loop_(loop)
+    , one_in_(one_in)
 {
     ev_timer_init(&turn_, &handshake_turns::on_turn, 0., 0.);
     turn_.data = this;
@@ -68,7 +71,9 @@ void handshake_turns::on_turn(struct ev_loop*, ev_timer* timer, int)
 {
     auto& self = *static_cast<handshake_turns*>(timer->data);
     self.new_turn();
-    while (!self.waiting_.empty() && self.served_ < self.most_) {
+    const std::size_t share = self.one_in_ == 0 ? 0 : self.waiting_.size() / self.one_in_;
+    const auto most = std::max<std::size_t>(self.most_, share);
+    while (!self.waiting_.empty() && self.served_ < most) {
         ++self.served_;
         waiter& one = *self.waiting_.front();
         one.leave();

@@ -115,6 +115,24 @@ TEST_F(HandshakeTurns, WhoLeavesIsNotCalledAndHoldsUpNobody)
     EXPECT_EQ(log.size(), 1u);
 }
 
+TEST_F(HandshakeTurns, AShareOfTheWaitingHasItsTurnWhateverTheLimit)
+{
+    funcptr::detail::handshake_turns sharing(loop, 4); // one in four
+    for (int i = 0; i < 21; ++i)
+        all.push_back(std::make_unique<waiter>(log));
+    EXPECT_TRUE(sharing.admit(*all[0], 1));
+    for (std::size_t i = 1; i < all.size(); ++i)
+        EXPECT_FALSE(sharing.admit(*all[i], 1));
+    std::vector<std::size_t> served; // after each turn
+    while (log.size() < 20 && served.size() < 20) {
+        loop.run(ev::NOWAIT);
+        served.push_back(log.size());
+    }
+    EXPECT_EQ(served, (std::vector<std::size_t>{5, 8, 11, 13, 14, 15, 16, 17, 18, 19, 20}));
+    EXPECT_EQ(log.front(), all[1].get());
+    EXPECT_EQ(log.back(), all[20].get());
+}
+
 TEST_F(HandshakeTurns, WhatIsGivenBackIsAnothers)
 {
     EXPECT_EQ(ask(2, 2), 2u);

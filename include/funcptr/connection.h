@@ -71,8 +71,9 @@ struct connection_options {
 
     /// Handshakes that go on at one turn of the loop, over all of its connections; the others wait
     /// in the order in which they came. 16: a full one costs a server some 0.3 ms, so a storm of
-    /// thousands keeps everything else on the loop waiting for 5 ms and not for seconds. As many
-    /// that their peers have left in the middle are cleared away at one turn. 0: all.
+    /// thousands keeps everything else on the loop waiting for 5 ms and not for seconds. Of those
+    /// that their peers have left in the middle one is cleared away at a turn, or one in 32 where
+    /// they are more. 0: all.
     unsigned handshakes_per_turn = 16;
 
     /// Bytes read at a turn of the loop, so that one fast peer does not keep the others waiting.

@@ -17,7 +17,7 @@ namespace funcptr::detail {
 struct connection_loop final : loop_extension {
     explicit connection_loop(loop_state& state)
         : turns(state.loop())
-        , departures(state.loop())
+        , departures(state.loop(), 32)
         , order(state.loop())
     {
     }

@@ -6,6 +6,7 @@
 // loop for as many. So at each turn only some go on at once, and the others wait in the order in
 // which they came. Without a storm nobody waits. What is left to do for peers that have gone in
 // mid-handshake is counted the same way, by an object of its own: nobody waits for that.
+// There a share of those who wait has its turn as well, so that a crowd is soon gone.
 //
 // Threads: the loop's. Lifetime: the loop's; who waits leaves before it is destroyed.
 #pragma once
@@ -39,7 +40,8 @@ public:
         handshake_turns* in_ = nullptr; // where it waits
     };
 
-    explicit handshake_turns(struct ev_loop* loop);
+    /// one_in: of so many that wait, one goes on at each turn, whatever the limit. 0: none.
+    explicit handshake_turns(struct ev_loop* loop, unsigned one_in = 0);
     handshake_turns(const handshake_turns&) = delete;
     handshake_turns& operator=(const handshake_turns&) = delete;
     ~handshake_turns();
@@ -57,6 +59,7 @@ private:
     void come_back();
 
     struct ev_loop* loop_;
+    unsigned one_in_;
     std::list<waiter*> waiting_;
     ev_timer turn_{};
     unsigned iteration_ = 0; // of the loop, when served_ was counted
