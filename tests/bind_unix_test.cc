@@ -4,8 +4,8 @@
 #include <funcptr/listener.h>
 
 #include <gtest/gtest.h>
-#include <netdb.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "support/bind_failure.h"
 #include "support/sockets.h"

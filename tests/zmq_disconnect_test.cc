@@ -2,11 +2,13 @@
 //
 // zmq_event::disconnect() in the midst of a message: libzmq cuts the pipe, and its fair queue then
 // aborts ("!_more", fq.cpp) or goes on with another peer's frames. So all of it is taken first.
-#include <string>
-#include <utility>
-#include <vector>
-
 #include <funcptr/zmq_async.h>
+
+#include <ostream>
+#include <stdexcept>
+#include <string>
+#include <system_error>
+#include <vector>
 
 #include "support/zmq_probe.h"
 
@@ -28,6 +30,22 @@ void PrintTo(const wires& each, std::ostream* out)
     *out << each.name;
 }
 
+/// A message of so many frames: "a0", "a1", ...
+void send(zmq::socket_t& from, const std::string& name, int frames)
+{
+    for (int i = 0; i < frames; ++i)
+        from.send(zmq::buffer(name + std::to_string(i)),
+                  i + 1 < frames ? zmq::send_flags::sndmore : zmq::send_flags::none);
+}
+
+std::string whole(probe& socket)
+{
+    std::string text = take(socket);
+    while (socket.more())
+        text += "|" + take(socket);
+    return text;
+}
+
 /// a is connected, b not yet.
 class ZmqDisconnect : public ZmqEvent, public ::testing::WithParamInterface<wires> {
 protected:
@@ -46,19 +64,6 @@ protected:
         socket.set(zmq::sockopt::linger, 0);
         const auto endpoint = GetParam().endpoint;
         socket.bind(endpoint.starts_with("inproc") ? endpoint + name : endpoint);
-    }
-    static void send(zmq::socket_t& from, const std::string& name, int frames)
-    {
-        for (int i = 0; i < frames; ++i)
-            from.send(zmq::buffer(name + std::to_string(i)),
-                      i + 1 < frames ? zmq::send_flags::sndmore : zmq::send_flags::none);
-    }
-    static std::string whole(probe& socket)
-    {
-        std::string text = take(socket);
-        while (socket.more())
-            text += "|" + take(socket);
-        return text;
     }
     /// a's messages, if it still has some, are gone; b's is the next.
     void expect_the_next_from_b()
@@ -199,16 +204,13 @@ TEST_F(ZmqEvent, UnboundInTheMidstOfAMessageItIsStillGivenWhole)
                 text += "|" + take(socket);
             loop.break_loop();
         };
-        for (const char* frame : {"1", "2", "3"})
-            sender.send(zmq::buffer(std::string(frame)),
-                        *frame == '3' ? zmq::send_flags::none : zmq::send_flags::sndmore);
+        send(sender, "a", 3);
         funcptr::run(loop);
-        EXPECT_EQ(text, "1|2|3") << where;
+        EXPECT_EQ(text, "a0|a1|a2") << where;
     }
 }
 
-// --- the guide's "lazy pirate": no answer in time, that peer is given up, its answer comes late
-// ---
+// --- the guide's "lazy pirate": its peer is given up, and the answer comes late -----------------
 
 struct answer {
     bool came = false;
@@ -238,9 +240,7 @@ TEST_F(ZmqEvent, ALateAnswerOfAPeerGivenUpIsNotMixedWithTheNextOnes)
     while (!none.came)
         loop.run(ev::ONCE);
     EXPECT_EQ(none.error, std::errc::timed_out);
-    for (const char* frame : {"1", "2", "3"})
-        late.send(zmq::buffer(std::string(frame)),
-                  *frame == '3' ? zmq::send_flags::none : zmq::send_flags::sndmore);
+    send(late, "a", 3);
     while (client.counters().bytes_received == 0) // nobody waits: its first frame is fetched
         loop.run(ev::NOWAIT);
     client.disconnect("inproc://late");
@@ -249,7 +249,7 @@ TEST_F(ZmqEvent, ALateAnswerOfAPeerGivenUpIsNotMixedWithTheNextOnes)
     again.start();
     while (!kept.came)
         loop.run(ev::ONCE);
-    EXPECT_EQ(kept.text, "1|2|3|") << kept.error.message();
+    EXPECT_EQ(kept.text, "a0|a1|a2|") << kept.error.message();
 }
 
 } // namespace

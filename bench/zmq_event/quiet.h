@@ -32,7 +32,7 @@ class turn_counter {
 public:
     /// progress: what grows as long as there is something to do. The second begins when it was the
     /// same for half a second, and begins anew when it was not the same throughout: a kernel whose
-    /// window is closed still takes some bytes now and then. patience: so often; then it is
+    /// window is closed still takes some bytes now and then. patience: how often, before it is
     /// invalid.
     turn_counter(ev::loop_ref loop, std::function<std::uint64_t()> progress, int patience)
         : loop_(loop)

@@ -82,7 +82,8 @@ protected:
     zmq_msg_t message_{};
 };
 
-class raw : public plain_receiver {
+template <bool Whole>
+class basic_raw : public plain_receiver {
 public:
     using plain_receiver::plain_receiver;
 
@@ -91,28 +92,15 @@ public:
         void* const from = socket();
         for (std::uint64_t left = messages; left != 0;)
             if (zmq_msg_recv(&message_, from, 0) >= 0)
-                --left;
+                left -= !Whole || zmq_msg_more(&message_) == 0;
             else if (zmq_errno() != EINTR)
                 throw zmq::error_t();
         return messages;
     }
 };
 
-class raw_whole : public plain_receiver {
-public:
-    using plain_receiver::plain_receiver;
-
-    std::uint64_t take(std::uint64_t messages)
-    {
-        void* const from = socket();
-        for (std::uint64_t left = messages; left != 0;)
-            if (zmq_msg_recv(&message_, from, 0) >= 0)
-                left -= zmq_msg_more(&message_) == 0;
-            else if (zmq_errno() != EINTR)
-                throw zmq::error_t();
-        return messages;
-    }
-};
+using raw = basic_raw<false>;
+using raw_whole = basic_raw<true>;
 
 class poll : public plain_receiver {
 public:

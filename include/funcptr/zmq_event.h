@@ -316,10 +316,9 @@ private:
     // called: POLLIN is only a hint (a REQ's stale reply), and asking for it would cost a system
     // call for each message.
     zmq::message_t head_;
-    std::list<zmq::message_t>
-        kept_; // the frames after that one, once disconnect() had to take them
+    std::list<zmq::message_t> kept_; // the frames after it, when disconnect() had to take them
     bool head_held_ = false;
-    bool more_ = false;    // the last frame of head_ and recv() announced another
+    bool more_ = false;    // head_, or what recv() gave last, announced another
     bool sent_ = false;    // the write() under way sent a frame
     bool blocked_ = false; // the last send said EAGAIN
     bool wants_read_ = true;
